@@ -1,0 +1,41 @@
+# Map of the whole: data -> models -> compressed models -> evaluations -> tables and figures.
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+ROOT = Path(str(workflow.current_basedir))
+sys.path.insert(0, str(ROOT / "src"))
+
+
+configfile: ROOT / "config.yaml"
+
+
+# The prefix replaces Snakemake's own, so it must repeat the strict mode. It runs after the
+# activation of an environment: that is what makes the package importable in every rule.
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH='{ROOT}/src' PYTHONNOUSERSITE=1 PYTHONHASHSEED=0; "
+)
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/compress.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/paper.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        published_files(settings()["preset"]),
+    localrule: True
+
+
+rule paper_tables:
+    input:
+        published_files(settings()["preset"]),
+    localrule: True

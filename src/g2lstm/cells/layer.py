@@ -1,0 +1,90 @@
+"""The LSTM layer that models use: parameters, gate policy, weight drop and choice of kernel."""
+
+import torch
+from torch import nn
+
+from g2lstm.cells import pytorch
+from g2lstm.cells.gates import GatePolicy, gumbel_noise
+
+
+class LSTMLayer(nn.Module):
+    """One LSTM layer with one bias, whose input and forget gates follow a gate policy.
+
+    Parameters ``weight_ih`` (4 · hidden, inputs), ``weight_hh`` (4 · hidden, hidden) and ``bias``
+    (4 · hidden) hold the gates one after the other in the order input, forget, candidate, output,
+    so the matrix of each gate is a view (:meth:`gate`). All start uniform on
+    ±1/sqrt(hidden), as in AWD-LSTM.
+    """
+
+    def __init__(self, inputs, hidden, policy=None, weight_drop=0.0):
+        super().__init__()
+        self.hidden = hidden
+        self.policy = policy or GatePolicy()
+        self.weight_drop = weight_drop
+        self.weight_ih = nn.Parameter(torch.empty(4 * hidden, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(4 * hidden, hidden))
+        self.bias = nn.Parameter(torch.empty(4 * hidden))
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -(hidden**-0.5), hidden**-0.5)
+
+    def gate(self, name):
+        """Return views ``(weight_ih, weight_hh, bias)`` of gate "i", "f", "g" or "o"."""
+        start = "ifgo".index(name) * self.hidden
+        rows = slice(start, start + self.hidden)
+        return self.weight_ih[rows], self.weight_hh[rows], self.bias[rows]
+
+    def initial_state(self, batch):
+        """Return the zero state ``(h, c)``, each (batch, hidden)."""
+        zero = self.bias.new_zeros(batch, self.hidden)
+        return zero, zero
+
+    def forward(self, x, state):
+        """Run the layer over a chunk.
+
+        ``x`` is (steps, batch, inputs), ``state`` a pair of (batch, hidden). Returns the hidden
+        states (steps, batch, hidden) and the new state. In training mode the noise is fresh for
+        each step, unit and example, and the weight-drop mask fresh for each call.
+        """
+        scale = self._temperature_scale()
+        weight_ih, bias = self.weight_ih, self.bias
+        if scale is not None:
+            weight_ih, bias = weight_ih * scale[:, None], bias * scale
+        weight_hh = self._recurrent_weight(scale)
+        if not self.training:
+            return _evaluate(x, state, weight_ih, weight_hh, bias)
+        noise = None
+        if self.policy.noisy:
+            noise = gumbel_noise(x.shape[0], x.shape[1], self.hidden, self.policy, like=bias)
+            noise /= self.policy.tau
+        y, h, c = pytorch.lstm(x, *state, weight_ih, weight_hh, bias, noise)
+        return y, (h, c)
+
+    def _temperature_scale(self):
+        """Return the factor of each row, 1/τ for the input and forget gates, or None for τ = 1.
+
+        σ((x·W + h·U + b) / τ) is an LSTM with these rows divided by τ: no kernel needs to know τ.
+        """
+        tau = self.policy.temperature(self.training)
+        if tau == 1.0:
+            return None
+        scale = torch.ones_like(self.bias)
+        scale[: 2 * self.hidden] = 1.0 / tau
+        return scale
+
+    def _recurrent_weight(self, scale):
+        """Return ``weight_hh`` after weight drop (one mask for this call) and temperature."""
+        if not (self.training and self.weight_drop > 0):
+            return self.weight_hh if scale is None else self.weight_hh * scale[:, None]
+        keep = torch.rand_like(self.weight_hh) >= self.weight_drop
+        factor = keep.to(self.weight_hh.dtype).div_(1 - self.weight_drop)
+        if scale is not None:
+            factor *= scale[:, None]
+        return self.weight_hh * factor
+
+
+def _evaluate(x, state, weight_ih, weight_hh, bias):
+    """Run the fused LSTM of PyTorch (oneDNN or cuDNN), which adds two biases: the second is 0."""
+    h, c = (value.unsqueeze(0) for value in state)
+    weights = (weight_ih, weight_hh, bias, torch.zeros_like(bias))
+    y, h, c = torch.lstm(x, (h, c), weights, True, 1, 0.0, False, False, False)
+    return y, (h[0], c[0])

@@ -1,0 +1,1 @@
+"""Post-training compression of the input and forget gates (Li et al., ICML 2018, section 4.3)."""

@@ -1,0 +1,1 @@
+"""Data: fetching, reading, vocabularies and the synthetic language of the demo."""

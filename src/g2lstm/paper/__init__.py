@@ -1,0 +1,1 @@
+"""From the JSON records of runs to the paper's tables, figures, comparison and claims."""

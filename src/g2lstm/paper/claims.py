@@ -1,0 +1,163 @@
+"""The paper's sentences as predicates over our numbers: holds, fails or undecided."""
+
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+from g2lstm.paper.aggregate import is_synthetic, read_summary
+from g2lstm.paper.cells import MISSING, TABLES, measured_cells, printed_value, resolve_columns
+from g2lstm.paper.predicates import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Missing,
+    Verdict,
+    conjunction,
+    evaluate,
+    split_parts,
+)
+from g2lstm.paper.published import read_claims, read_tables
+from g2lstm.paper.render import markdown_escape
+from g2lstm.records import write_text
+
+
+@dataclass(frozen=True)
+class Result:
+    """A claim judged on our numbers: outcome, reason when undecided, (part, Verdict) pairs."""
+
+    outcome: str
+    reason: str
+    parts: tuple = ()
+
+
+def write_claims(summary_path, published_path, claims_path, layout, output):
+    """Write ``claims.md``: each claim of the paper, with its outcome in print and for our runs."""
+    published, summary = read_tables(published_path), read_summary(summary_path)
+    mean = our_tables(published, summary, layout)
+    seeds = sorted(summary["seed"].dropna().unique())
+    by_seed = [our_tables(published, summary[_of_seed(summary, seed)], layout) for seed in seeds]
+    results = [(claim, judge(claim, mean, by_seed)) for claim in read_claims(claims_path)]
+    sections = [*_header(layout), _result_table(results), "## Predicates", _predicates(results)]
+    write_text(output, "\n\n".join(sections) + "\n")
+
+
+def _of_seed(summary, seed):
+    """Return the mask of one seed's rows and of those that belong to no seed."""
+    return (summary["seed"] == seed).fillna(True).astype(bool)
+
+
+def our_tables(published, summary, layout):
+    """Return table -> row -> column -> number with the printed ids and our rounded means.
+
+    A cell without a run is :class:`Missing`. Rows of other systems keep the printed numbers, unless
+    the corpus is synthetic, where no comparison with them has a meaning.
+    """
+    return {
+        table_id: _our_rows(table_id, table, summary, layout)
+        for table_id, table in published.items()
+    }
+
+
+def _our_rows(table_id, table, summary, layout):
+    spec = TABLES.get(table_id)
+    cells = measured_cells(table_id, summary, layout) if spec else {}
+    columns = resolve_columns(table_id, layout) if spec else {}
+    keep_printed = not (spec and is_synthetic(summary, spec.task))
+
+    def number(row_id, column_id, printed):
+        if column_id == "group":
+            return printed
+        if (row_id, column_id) in cells:
+            return printed_value(cells[row_id, column_id], columns[column_id].decimals)
+        quoted = table["rows"][row_id].get("group") == "existing"
+        ours = spec is not None and row_id in spec.rows
+        return printed if quoted and not ours and keep_printed else Missing()
+
+    return {
+        row_id: {column_id: number(row_id, column_id, value) for column_id, value in row.items()}
+        for row_id, row in table["rows"].items()
+    }
+
+
+def judge(claim, mean, by_seed):
+    """Return the :class:`Result` of a claim on the mean over seeds and on each seed's own numbers.
+
+    A claim, or one of its parts, is undecided when a number is missing or when the seeds, or a seed
+    and the mean, disagree. Seeds that lack a number have no say.
+    """
+    if claim["kind"] != "table":
+        return Result(UNDECIDED, f"not decided by a table; to be measured: {claim['measure']}")
+    parts = split_parts(claim["expr"])
+    on_mean = [evaluate(part, mean) for part in parts]
+    on_seeds = [[evaluate(part, tables) for part in parts] for tables in by_seed]
+    outcomes = {conjunction([verdict.outcome for verdict in on_mean])}
+    outcomes |= {conjunction([verdict.outcome for verdict in seed]) for seed in on_seeds}
+    merged = tuple(
+        (part, _merge(verdict, [seed[number] for seed in on_seeds]))
+        for number, (part, verdict) in enumerate(zip(parts, on_mean, strict=True))
+    )
+    if {HOLDS, FAILS} <= outcomes:
+        return Result(UNDECIDED, "the verdict changes between seeds", merged)
+    outcome = conjunction([verdict.outcome for verdict in on_mean])
+    missing = [verdict.missing for verdict in on_mean if verdict.missing]
+    names = ", ".join(dict.fromkeys(missing))
+    reason = f"no comparable number for {names}" if outcome == UNDECIDED else ""
+    return Result(outcome, reason, merged)
+
+
+def _merge(mean, seeds):
+    """Return the verdict on the mean, or undecided when a seed decides otherwise."""
+    decided = {verdict.outcome for verdict in (mean, *seeds)} - {UNDECIDED}
+    return Verdict(UNDECIDED, mean.numbers) if len(decided) > 1 else mean
+
+
+def _header(layout):
+    lines = [
+        "# Claims of the paper",
+        f"Preset: **{markdown_escape(layout['label'])}**.",
+    ]
+    if layout["reduced"]:
+        lines.append(
+            "This preset is reduced: **its numbers are not comparable with print**. A claim that "
+            "holds or fails here says nothing about the paper's own scale."
+        )
+    lines.append(
+        "Each sentence is a predicate over the tables (means over seeds, rounded as in print). It "
+        "holds when all its parts, (a), (b) and so on, hold; each part has its own verdict, so "
+        "that an ordering can be told from an exact difference. The parts are spelt out below the "
+        "table. Undecided: a number is missing, or the seeds disagree."
+    )
+    return lines
+
+
+def _printed(claim):
+    return {True: HOLDS, False: FAILS, None: MISSING}[claim["printed"]]
+
+
+def _result_table(results):
+    head = "| Claim | Sentence | Print | Ours | Numbers |\n|:--|:--|:--|:--|:--|"
+    lines = [
+        f"| {claim['id']} | {markdown_escape(claim['text'])} | {_printed(claim)} | "
+        f"**{result.outcome}** | {_explanation(result)} |"
+        for claim, result in results
+    ]
+    return "\n".join([head, *lines])
+
+
+def _explanation(result):
+    """Return the reason, then each part with its verdict and the numbers it read."""
+    lines = [result.reason] if result.reason else []
+    for letter, (_, verdict) in zip(ascii_lowercase, result.parts, strict=False):
+        numbers = ", ".join(f"{path} {value}" for path, value in verdict.numbers.items())
+        lines.append(f"({letter}) {verdict.outcome}" + (f": {numbers}" if numbers else ""))
+    return "<br>".join(markdown_escape(line) for line in lines)
+
+
+def _predicates(results):
+    """Return the list of the parts' expressions, lettered as in the table."""
+    lines = []
+    for claim, result in results:
+        lettered = zip(ascii_lowercase, result.parts, strict=False)
+        parts = "; ".join(f"({letter}) `{part}`" for letter, (part, _) in lettered)
+        if parts:
+            lines.append(f"- {claim['id']}: {parts}")
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""Our numbers beside the printed ones, cell by cell."""
+
+from g2lstm.paper.aggregate import read_summary
+from g2lstm.paper.cells import (
+    TABLES,
+    difference_text,
+    measured_cells,
+    number_text,
+    printed_value,
+    resolve_columns,
+)
+from g2lstm.paper.names import OURS
+from g2lstm.paper.published import doubts_of, read_tables
+from g2lstm.paper.render import markdown_escape
+from g2lstm.records import write_text
+
+
+def write_comparison(summary_path, published_path, layout, output):
+    """Write ``comparison.md``: mean, deviation and n of ours, print, difference, for every cell.
+
+    Printed cells of our tables that have no run are listed as not run; rows of other systems, which
+    the tables only quote, are not compared. Doubts about printed numbers are footnotes.
+    """
+    published, summary = read_tables(published_path), read_summary(summary_path)
+    notes = []
+    parts = [_header(layout)]
+    parts += [
+        _table_part(table_id, published[table_id], summary, layout, notes) for table_id in TABLES
+    ]
+    parts.append("\n".join(f"[^{number}]: {note}" for number, note in enumerate(notes, 1)))
+    write_text(output, "\n\n".join(part for part in parts if part) + "\n")
+
+
+def _header(layout):
+    lines = [
+        "# Comparison with print",
+        f"Preset: **{markdown_escape(layout['label'])}**.",
+    ]
+    if layout["reduced"]:
+        lines.append(
+            "This preset is reduced: corpus, model or schedule differ from the paper's, so **its "
+            "numbers are not comparable with print**. The differences below show only that every "
+            "cell is made, not how well the paper is reproduced."
+        )
+    averages = {
+        "exact": "over all predicted words",
+        "as_published": "as in the published code, which counts one word more than it predicts",
+    }
+    lines.append(
+        "Ours: mean ± sample standard deviation over n seeds. Perplexity is averaged "
+        f"{averages[layout['convention']]}. Difference: ours minus print, from rounded values."
+    )
+    return "\n\n".join(lines)
+
+
+def _table_part(table_id, published, summary, layout, notes):
+    """Return the section of one table; ``notes`` collects the footnotes of the document."""
+    cells = measured_cells(table_id, summary, layout)
+    columns = resolve_columns(table_id, layout)
+    rows, not_run = [], []
+    for row_id in TABLES[table_id].rows:
+        for column_id, printed in published["rows"][row_id].items():
+            if column_id == "group" or printed is None:
+                continue
+            if (row_id, column_id) not in cells:
+                not_run.append(
+                    f"| {OURS[row_id]} | {_printed_column(published, column_id)} | {printed} |"
+                )
+                continue
+            mark = _footnotes(doubts_of(published, row_id, column_id), notes)
+            values, column = cells[row_id, column_id], columns[column_id]
+            names = _column_names(published, column_id, column.title)
+            rows.append(_line(OURS[row_id], names, values, column, printed, mark))
+    title = f"## Table {table_id.removeprefix('table')}: {published['caption']}"
+    return "\n\n".join(part for part in (title, _measured(rows), _not_run(not_run)) if part)
+
+
+def _measured(rows):
+    head = "| Model | Column | Ours | n | Print | Difference |\n|:--|:--|--:|--:|--:|--:|"
+    return "\n".join([head, *rows]) if rows else ""
+
+
+def _not_run(rows):
+    if not rows:
+        return ""
+    head = "| Model | Printed column | Print |\n|:--|:--|--:|"
+    return f"Not run ({len(rows)} printed cells without a run):\n\n" + "\n".join([head, *rows])
+
+
+def _printed_column(published, column_id):
+    """Return what a column is in print: its id, and its setting where the table has settings."""
+    setting = published["columns"][column_id]
+    return f"{column_id} ({setting})" if setting != "-" else column_id
+
+
+def _column_names(published, column_id, title):
+    """Return the printed column, and our own title of it where that says something else."""
+    name = _printed_column(published, column_id)
+    return f"{name}; ours: {title}" if " (" in title else name
+
+
+def _line(model, names, values, column, printed, mark):
+    difference = printed_value(values, column.decimals) - printed
+    cells = (
+        *(model, names, number_text(values, column), len(values), f"{printed}{mark}"),
+        difference_text(difference, column.decimals),
+    )
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _footnotes(doubts, notes):
+    """Return the footnote marks of a cell's doubts; equal notes share one footnote."""
+    for note in doubts:
+        if note not in notes:
+            notes.append(note)
+    return "".join(f"[^{notes.index(note) + 1}]" for note in doubts)

@@ -1,0 +1,158 @@
+"""Figures of the language model: learning curves, and perplexity over the strength of compression.
+
+The compression figures show the settings of Tables 7 (rank) and 6 (rounding step) of Li et al.
+(2018), with our numbers only; the level of the uncompressed model is a thin dashed line.
+"""
+
+import math
+import textwrap
+
+from matplotlib import pyplot as plt
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+from g2lstm.errors import UserError
+from g2lstm.paper.aggregate import read_summary
+from g2lstm.paper.cells import VARIANTS, measured_cells, resolve_columns
+from g2lstm.paper.style import COLUMN_WIDTH, LINES, STYLE, save
+from g2lstm.records import read_record
+
+
+def write_learning_curve(record_paths, stem):
+    """Write training and validation perplexity over the epochs of one run, as PNG and PDF.
+
+    ``record_paths`` are the run's ``training`` records: the first stage, and the finetuning if it
+    was done, in any order. Raises UserError when they belong to several runs.
+    """
+    records = sorted(
+        (read_record(path) for path in record_paths), key=lambda record: record["stage"] != "train"
+    )
+    _require_one_run(records)
+    for suffix in (".png", ".pdf"):
+        with plt.rc_context(STYLE):
+            save(_learning_curve(records), f"{stem}{suffix}")
+
+
+def write_rank_curve(summary_path, layout, stem):
+    """Write test perplexity with cache over the rank of the gates (Table 7), as PNG and PDF."""
+    _write_setting_curve("table7", "k", "Rank of the gate matrices", summary_path, layout, stem)
+
+
+def write_rounding_curve(summary_path, layout, stem):
+    """Write test perplexity with cache over the rounding step r (Table 6), as PNG and PDF."""
+    _write_setting_curve("table6", "r", "Rounding step r", summary_path, layout, stem)
+
+
+def _require_one_run(records):
+    runs = {
+        tuple(record[name] for name in ("kind", "preset", "task", "variant", "seed"))
+        for record in records
+    }
+    stages = [record["stage"] for record in records]
+    if len(runs) != 1 or next(iter(runs))[0] != "training" or stages[:1] != ["train"]:
+        raise UserError(
+            "a learning curve takes the training records of one run, from its first stage"
+        )
+    if stages[1:] not in ([], ["finetune"]):
+        raise UserError("a learning curve takes one record of each stage: train, finetune")
+
+
+def _learning_curve(records):
+    """Draw the history of one run; the epochs of the finetuning follow those of the training."""
+    figure, axes = plt.subplots(figsize=(COLUMN_WIDTH, 2.3), layout="constrained")
+    name, colour, _ = LINES[records[0]["variant"]]
+    before = len(records[0]["history"])
+    history = [epoch for record in records for epoch in record["history"]]
+    epochs = range(1, len(history) + 1)
+    train = [math.exp(epoch["train_loss"]) for epoch in history]
+    valid = [epoch["valid_perplexity"] for epoch in history]
+    axes.plot(epochs, train, color="#777777", lw=1.0, label="Training (with dropout)")
+    axes.plot(epochs, valid, color=colour, label="Validation")
+    switch = next((i for i, epoch in enumerate(history[:before], 1) if epoch["averaged"]), None)
+    if switch:
+        axes.axvline(switch, color="black", lw=0.8, ls=":", label="Switch to averaging")
+    if len(history) > before:
+        edges = before + 0.5, len(history) + 0.5
+        axes.axvspan(*edges, color="#f0e442", alpha=0.25, lw=0, label="Finetuning")
+    axes.set(xlabel="Epoch", ylabel="Perplexity", yscale="log")
+    axes.set_xlim(0.5, len(history) + 0.5)
+    _title(axes, f"{name}, seed {records[0]['seed']} (preset {records[0]['preset']})")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _label_log_axis(axes.yaxis, min(train + valid), max(train + valid))
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def _title(axes, text):
+    """Say what scale the numbers are of, so that a figure of a reduced preset is not mistaken."""
+    axes.set_title(textwrap.fill(text, 56), fontsize=7, loc="left", color="#444444")
+
+
+def _label_log_axis(axis, low, high):
+    """Put about five round numbers on a logarithmic axis that may cover less than a decade."""
+    steps = (1, 2, 5) if high / low > 8 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    if high / low < 1.6:
+        axis.set_major_locator(MaxNLocator(5))
+    else:
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        axis.set_major_locator(FixedLocator([step * 10**n for n in decades for step in steps]))
+    axis.set_minor_locator(FixedLocator([]))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _write_setting_curve(table_id, parameter, xlabel, summary_path, layout, stem):
+    summary = read_summary(summary_path)
+    settings = {}
+    for column_id, column in resolve_columns(table_id, layout).items():
+        slug = column.select["setting"]
+        if column_id == "original":
+            continue
+        if parameter not in layout["settings"][slug]:
+            raise UserError(f"{table_id}.{column_id}: setting {slug} has no parameter {parameter}")
+        settings[column_id] = layout["settings"][slug][parameter]
+    cells = measured_cells(table_id, summary, layout)
+    if not any((row_id, column_id) in cells for row_id in VARIANTS for column_id in settings):
+        raise UserError(f"no run has a setting of {table_id}; nothing to draw in {stem}")
+    for suffix in (".png", ".pdf"):
+        with plt.rc_context(STYLE):
+            figure = _setting_curve(cells, settings, xlabel, ranks=parameter == "k")
+            _title(figure.axes[0], layout["label"])
+            save(figure, f"{stem}{suffix}")
+
+
+def _setting_curve(cells, settings, xlabel, ranks):
+    """Draw one line a variant: mean over seeds, the sample standard deviation as error bars."""
+    figure, axes = plt.subplots(figsize=(COLUMN_WIDTH, 2.3), layout="constrained")
+    shown = []
+    for row_id, selector in VARIANTS.items():
+        name, colour, marker = LINES[selector["variant"]]
+        points = sorted((x, cells[row_id, c]) for c, x in settings.items() if (row_id, c) in cells)
+        if not points:
+            continue
+        means = [values.mean() for _, values in points]
+        errors = [values.std(ddof=1) if len(values) > 1 else 0.0 for _, values in points]
+        axes.errorbar(
+            *([x for x, _ in points], means, errors if any(errors) else None),
+            **{"color": colour, "marker": marker, "capsize": 2, "elinewidth": 0.8, "label": name},
+        )
+        shown += means
+        if (row_id, "original") in cells:
+            level = cells[row_id, "original"].mean()
+            axes.axhline(level, color=colour, lw=0.7, ls=(0, (4, 3)))
+            shown.append(level)
+    axes.set(xlabel=xlabel, ylabel="Test perplexity with cache", yscale="log")
+    _label_settings(axes, sorted(set(settings.values())), ranks)
+    _label_log_axis(axes.yaxis, min(shown), max(shown))
+    (level_mark,) = axes.plot([], [], color="#555555", lw=0.7, ls=(0, (4, 3)))
+    handles, labels = axes.get_legend_handles_labels()
+    labels.append("Not compressed")
+    figure.legend([*handles, level_mark], labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _label_settings(axes, values, ranks):
+    """Label the settings themselves; ranks are spaced by their logarithm to the base 2."""
+    if ranks:
+        axes.set_xscale("log", base=2)
+    axes.set_xticks(values, [f"{value:g}" for value in values])
+    axes.xaxis.set_minor_locator(FixedLocator([]))

@@ -1,0 +1,1 @@
+"""What every training run shares: tensors on disk, checkpoints, signals, optimisers, progress."""

@@ -1,0 +1,29 @@
+"""Choice of the device and of the number of CPU threads."""
+
+import torch
+
+from g2lstm.errors import UserError
+
+
+def choose(name, threads=None):
+    """Return the torch device called ``name`` (auto, cpu, cuda or cuda:N) and set the threads.
+
+    ``auto`` is a CUDA device when there is one, else the CPU. Raises UserError when the device
+    does not exist.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return torch.device("cpu")
+    count = torch.cuda.device_count()
+    device = torch.device(name)
+    if device.type != "cuda" or (device.index or 0) >= count:
+        raise UserError(
+            f"device = {name} does not exist here ({count} CUDA devices found); "
+            "set device to cpu or auto"
+        )
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    return device

@@ -1,0 +1,72 @@
+"""The course of a run: one line an epoch for people and logs, ``history.jsonl``, TensorBoard."""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+
+class History:
+    """Epochs of one run, kept in its checkpoint folder.
+
+    ``epochs`` holds what is deterministic and goes into checkpoints and records;
+    ``history.jsonl`` has the same lines with the seconds each epoch took. On a terminal a
+    progress bar shows the epoch under way; logs get one line an epoch.
+    """
+
+    def __init__(self, folder):
+        self.epochs = []
+        self.path = Path(folder) / "history.jsonl"
+        self.folder = Path(folder) / "tensorboard"
+        self.started = time.monotonic()
+        self.writer = None
+        self.bar = tqdm(
+            total=1.0,
+            disable=not sys.stderr.isatty(),
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}<{remaining}",
+        )
+
+    def show(self, epoch, share, loss):
+        """Move the progress bar: ``share`` of the epoch is done, ``loss`` in nats a token."""
+        self.bar.set_description_str(f"epoch {epoch}  train ppl {_perplexity(loss):.1f}", False)
+        self.bar.n = share
+        self.bar.refresh()
+
+    def add(self, **entry):
+        """Add an epoch: file first, then the line for people, then TensorBoard."""
+        self.epochs.append(entry)
+        seconds = time.monotonic() - self.started
+        self.started = time.monotonic()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps({**entry, "seconds": round(seconds, 2)}) + "\n")
+        tqdm.write(
+            f"epoch {entry['epoch']:3d}  train ppl {_perplexity(entry['train_loss']):8.2f}  "
+            f"valid ppl {entry['valid_perplexity']:8.2f}  {seconds:6.1f} s"
+            + ("  averaged" if entry["averaged"] else "")
+            + ("  best" if entry["best"] else ""),
+            file=sys.stderr,
+        )
+        self._to_tensorboard(entry)
+
+    def rewind(self, epochs):
+        """Go back to the epochs of a checkpoint: later lines of the file are dropped."""
+        self.epochs = epochs
+        if self.path.exists():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            self.path.write_text("".join(lines[: len(epochs)]), encoding="utf-8")
+
+    def _to_tensorboard(self, entry):
+        if self.writer is None:
+            self.writer = SummaryWriter(str(self.folder), purge_step=entry["epoch"])
+        self.writer.add_scalar("perplexity/train", _perplexity(entry["train_loss"]), entry["epoch"])
+        self.writer.add_scalar("perplexity/valid", entry["valid_perplexity"], entry["epoch"])
+        self.writer.flush()
+
+
+def _perplexity(nats):
+    return math.exp(min(nats, 700.0))

@@ -1,0 +1,106 @@
+"""Configuration: every preset is complete; every mistake is told in one line."""
+
+import pytest
+
+from g2lstm import config
+from g2lstm.errors import UserError
+
+
+@pytest.mark.parametrize("preset", config.presets())
+def test_every_preset_is_valid_and_names_a_setting_for_every_printed_column(preset):
+    resolved = config.resolve({}, preset)
+    assert resolved["preset"] == preset
+    assert set(resolved["variants"]) == {"baseline", "sharpened", "g2"}
+    assert set(resolved["tables"]["table3"]) == {"round", "round_clip", "svd128", "svd64"}
+    assert len(resolved["tables"]["table6"]) == len(resolved["tables"]["table7"]) == 4
+
+
+def test_paper_preset_is_the_recipe():
+    """The recipe stands in the schema as defaults: a job of the paper has nothing to add."""
+    paper = config.resolve({}, "paper")
+    job = config.training_job(paper, "baseline", 1, "train")
+    assert job == {"task": "lm", "stage": "train", "seed": 1}
+    full = config.complete_job(job)
+    assert full["model"]["hidden"] == 1150
+    assert full["optimisation"]["lr"] == 30
+    assert full["schedule"] == {"epochs": 500, "nonmono": 5, "average_after": None}
+    assert full["gate"]["kind"] == "plain"
+
+
+def test_user_keys_override_the_preset_and_leave_the_rest():
+    resolved = config.resolve({"preset": "demo", "lm": {"model": {"hidden": 50}}})
+    assert resolved["lm"]["model"]["hidden"] == 50
+    assert resolved["lm"]["model"]["embedding"] == 64
+
+
+@pytest.mark.parametrize("stage", ["train", "finetune"])
+def test_jobs_come_back_complete(stage):
+    demo = config.resolve({}, "demo")
+    job = config.complete_job(config.training_job(demo, "g2", 7, stage))
+    assert job["seed"] == 7
+    assert job["gate"] == {"kind": "gumbel", "tau": 0.9, "p": 0.2, "eps": 0.001}
+    assert job["model"] == demo["lm"]["model"]
+    assert job["schedule"] == demo["lm"][stage]
+    assert job["valid_batch"] == 10
+
+
+MISTAKES = {
+    "unknown preset": ({"preset": "huge"}, ["preset", "'huge'", "demo"]),
+    "unknown key": ({"sedes": [1]}, ["sedes", "seeds"]),
+    "unknown nested key": ({"lm": {"model": {"hiden": 3}}}, ["lm.model", "hiden", "hidden"]),
+    "negative rate": (
+        {"lm": {"model": {"dropout": {"input": -0.1}}}},
+        ["lm.model.dropout.input", "-0.1", "at least 0"],
+    ),
+    "rate of one": (
+        {"lm": {"model": {"dropout": {"weight": 1.0}}}},
+        ["lm.model.dropout.weight", "1.0", "below 1"],
+    ),
+    "negative learning rate": (
+        {"lm": {"optimisation": {"lr": -30}}},
+        ["lm.optimisation.lr", "-30", "above 0"],
+    ),
+    "rank too large": (
+        {"settings": {"svd-k16": {"method": "svd", "k": 65}}},
+        ["settings.svd-k16.k", "65", "1 to 64"],
+    ),
+    "unknown method": (
+        {"settings": {"prune": {"method": "prune"}}},
+        ["settings.prune.method", "'prune'", "svd"],
+    ),
+    "step of zero": (
+        {"settings": {"round-r0.2": {"r": 0}}},
+        ["settings.round-r0.2.r", "0", "above 0"],
+    ),
+    "clip between steps": (
+        {"settings": {"round-clip-r0.2-c0.4": {"c": 0.5}}},
+        ["settings.round-clip-r0.2-c0.4.c", "0.5", "multiple of r = 0.2"],
+    ),
+    "missing setting": (
+        {"tables": {"table3": {"svd64": "svd-k99"}}},
+        ["tables.table3.svd64", "'svd-k99'", "svd-k16"],
+    ),
+    "device": ({"device": "tpu"}, ["device", "'tpu'", "auto"]),
+    "seed twice": ({"seeds": [1, 1]}, ["seeds", "[1, 1]"]),
+    "wrong type": ({"seeds": 3}, ["seeds", "3", "array"]),
+    "unknown gate": (
+        {"variants": {"g2": {"kind": "hard"}}},
+        ["variants.g2.kind", "'hard'", "gumbel"],
+    ),
+    "unknown variant": ({"variants": {"mine": {"kind": "plain"}}}, ["variants", "mine"]),
+    "setting named original": (
+        {"settings": {"original": {"method": "svd", "k": 3}}},
+        ["settings", "original"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_names_key_value_and_what_is_allowed(mistake):
+    user, words = MISTAKES[mistake]
+    with pytest.raises(UserError) as error:
+        config.resolve(user)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message

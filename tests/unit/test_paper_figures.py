@@ -1,0 +1,93 @@
+import pytest
+from matplotlib import pyplot as plt
+from paper_records import DEMO, PUBLISHED, oracle, printed_evaluations, training, write_records
+
+from g2lstm.errors import UserError
+from g2lstm.paper.aggregate import aggregate, write_summary
+from g2lstm.paper.cells import measured_cells
+from g2lstm.paper.figures import (
+    _learning_curve,
+    _setting_curve,
+    write_learning_curve,
+    write_rank_curve,
+    write_rounding_curve,
+)
+from g2lstm.paper.published import read_tables
+
+
+@pytest.fixture
+def summary(tmp_path):
+    records = printed_evaluations(read_tables(PUBLISHED))
+    frame = aggregate(write_records(tmp_path / "runs", [*records, oracle()]))
+    write_summary(frame, tmp_path / "summary.csv")
+    return frame
+
+
+def is_picture(stem):
+    png, pdf = stem.with_suffix(".png"), stem.with_suffix(".pdf")
+    return png.read_bytes().startswith(b"\x89PNG") and pdf.read_bytes().startswith(b"%PDF")
+
+
+def test_learning_curve_takes_the_records_in_any_order_and_repeats_its_bytes(tmp_path):
+    paths = write_records(tmp_path, [training(), training("finetune", 5)])
+    write_learning_curve(paths, tmp_path / "a")
+    write_learning_curve(paths[::-1], tmp_path / "b")
+    assert is_picture(tmp_path / "a")
+    for suffix in (".png", ".pdf"):
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_finetuning_follows_the_training_on_the_axis():
+    figure = _learning_curve([training(epochs=12), training("finetune", 5)])
+    train, valid, switch = figure.axes[0].get_lines()
+    assert list(valid.get_xdata()) == list(range(1, 18))
+    assert valid.get_ydata()[12] == pytest.approx(71.0 - 1 / 9)
+    assert train.get_ydata()[0] == pytest.approx(270.4, abs=0.1)  # exp(5.6)
+    assert switch.get_xdata()[0] == 9
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [training(), training("finetune", 5, seed=2)],
+        [training("finetune", 5)],
+        [training(), training()],
+        [],
+    ],
+)
+def test_learning_curve_refuses_anything_but_one_run(tmp_path, records):
+    with pytest.raises(UserError, match="learning curve"):
+        write_learning_curve(write_records(tmp_path, records), tmp_path / "a")
+
+
+@pytest.mark.parametrize("write", [write_rank_curve, write_rounding_curve])
+def test_setting_curves_are_written(tmp_path, summary, write):
+    write(tmp_path / "summary.csv", DEMO, tmp_path / "curve")
+    assert is_picture(tmp_path / "curve")
+
+
+def test_rank_curve_shows_our_ranks_and_our_numbers(summary):
+    cells = measured_cells("table7", summary, DEMO)
+    settings = {"rank128": 16, "rank64": 8, "rank32": 4, "rank16": 2}
+    figure = _setting_curve(cells, settings, "Rank", ranks=True)
+    axes = figure.axes[0]
+    lines = {container.get_label(): container.lines[0] for container in axes.containers}
+    assert list(lines) == ["Baseline", "Sharpened sigmoid", "G²-LSTM"]
+    assert list(lines["G²-LSTM"].get_xdata()) == [2, 4, 8, 16]
+    assert list(lines["G²-LSTM"].get_ydata()) == [75.9, 62.8, 56.0, 53.3]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "8", "16"]
+    plt.close(figure)
+
+
+def test_a_curve_without_runs_is_refused(tmp_path, summary):
+    originals = summary[summary["setting"] == "original"]
+    write_summary(originals, tmp_path / "summary.csv")
+    with pytest.raises(UserError, match="no run has a setting of table7"):
+        write_rank_curve(tmp_path / "summary.csv", DEMO, tmp_path / "curve")
+
+
+def test_a_setting_of_another_method_is_refused(tmp_path, summary):
+    layout = {**DEMO, "tables": {"table7": {"rank16": "round-r0.2"}}}
+    with pytest.raises(UserError, match=r"table7.rank16: setting round-r0\.2 has no parameter k"):
+        write_rank_curve(tmp_path / "summary.csv", layout, tmp_path / "curve")

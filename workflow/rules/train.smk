@@ -1,0 +1,32 @@
+# Both training stages. Checkpoints live in ckpt/ beside the model, undeclared, so that a killed
+# run goes on where it was.
+
+
+rule train:
+    input:
+        corpus="results/{preset}/data/lm/corpus.safetensors",
+        initial=initial_model,
+    output:
+        model="results/{preset}/lm/{variant}/s{seed}/{stage}/model.safetensors",
+        record="results/{preset}/lm/{variant}/s{seed}/{stage}/training.json",
+    log:
+        "logs/{preset}/lm/{variant}/s{seed}/{stage}.log",
+    benchmark:
+        "benchmarks/{preset}/lm/{variant}/s{seed}/{stage}.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    threads: threads("train")
+    resources:
+        gpu=gpus,
+    params:
+        job=training_job,
+        labels=training_labels,
+        device=option("device"),
+        minutes=option("checkpoint_minutes"),
+    message:
+        "{wildcards.stage} {wildcards.variant}, seed {wildcards.seed} ({wildcards.preset})"
+    shell:
+        "exec python -m g2lstm train --job {params.job:q} --labels {params.labels:q}"
+        " --corpus {input.corpus} --initial {input.initial} --model {output.model}"
+        " --record {output.record} --checkpoint-minutes {params.minutes}"
+        " --device {params.device} --threads {threads} &> {log}"
