@@ -6,6 +6,7 @@ imported by the verb that needs them.
 
 import argparse
 import json
+import os
 import sys
 
 from g2lstm.config import ROOT
@@ -155,7 +156,7 @@ def _prepare(options):
 
 
 def _document(options):
-    from g2lstm.reference import configuration_page
+    from g2lstm.manual import configuration_page
 
     print(configuration_page(), end="")
 
@@ -176,12 +177,13 @@ def _train(options):
 
 
 def _compress(options):
-    import torch
+    if options.threads:
+        # NumPy's BLAS reads these once, when it is imported.
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[variable] = str(options.threads)
 
     from g2lstm.compress.model_file import compress_model
 
-    if options.threads:
-        torch.set_num_threads(options.threads)
     compress_model(options.model, options.name, options.setting, options.output)
 
 

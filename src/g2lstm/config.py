@@ -3,6 +3,7 @@
 Used by the Snakefile, so it imports neither torch nor pandas.
 """
 
+import contextlib
 import copy
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ def resolve(user, preset=None):
     replaces its key ``preset``. Raises UserError for an unknown preset, key or value.
     """
     preset = preset or user.get("preset", "demo")
-    config = _merge(_read_preset(preset), {**user, "preset": preset})
+    config = _merge(_read_preset(preset), _typed({**user, "preset": preset}))
     _check_schema(config)
     config = _fill(config, read_schema())
     _check_across(config)
@@ -101,6 +102,23 @@ def _merge(base, over):
         both = isinstance(value, dict) and isinstance(result.get(key), dict)
         result[key] = _merge(result[key], value) if both else copy.deepcopy(value)
     return result
+
+
+def _typed(value):
+    """Return ``value`` with numbers, truth values and null read where they stand as text.
+
+    Snakemake hands over the scalars inside ``--config seeds=[1,2]`` as text.
+    """
+    if isinstance(value, dict):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if isinstance(value, str):
+        with contextlib.suppress(yaml.YAMLError):
+            read = yaml.safe_load(value)
+            if isinstance(read, bool | int | float) or value in ("null", "~"):
+                return read
+    return value
 
 
 def _inline(node, definitions):

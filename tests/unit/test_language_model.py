@@ -12,6 +12,7 @@ from g2lstm.cells import GatePolicy
 from g2lstm.lm.evaluate import batchify, evaluate, nats_per_token, read_stream
 from g2lstm.lm.model import Dropout, LanguageModel, locked_dropout
 from g2lstm.lm.perplexity import summarise
+from g2lstm.lm.softmax import linear_cross_entropy
 
 NO_DROPOUT = Dropout(embedding=0, input=0, hidden=0, output=0, weight=0)
 
@@ -143,3 +144,23 @@ def test_evaluate_reports_both_modes_and_the_tuned_cache():
         assert cached[split]["tuned"]["theta"] in (0.0, 0.5)
     valid = cached["valid"]
     assert valid["tuned"]["perplexity"] <= valid["perplexity"]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_blockwise_cross_entropy_and_its_gradients_equal_pytorch(rows):
+    generator = torch.Generator().manual_seed(2)
+    x, weight, bias = (
+        torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
+        for shape in ((23, 6), (30, 6), (30,))
+    )
+    targets = torch.randint(30, (23,), generator=generator)
+    arguments = (x, weight, bias)
+    loss = linear_cross_entropy(*arguments, targets, rows)
+    expected = F.cross_entropy(F.linear(*arguments), targets)
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    for ours, theirs in zip(
+        torch.autograd.grad(3 * loss, arguments),
+        torch.autograd.grad(3 * expected, arguments),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-13)

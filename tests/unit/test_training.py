@@ -199,6 +199,23 @@ def test_tensors_come_back_with_their_metadata(tmp_path):
     assert path.read_bytes() == first
 
 
+def test_tensors_of_any_layout_come_back_writable(tmp_path):
+    path = tmp_path / "x.safetensors"
+    tensors = {
+        "scalar": torch.tensor(2.5, dtype=torch.float64),
+        "empty": torch.zeros(0, 4, dtype=torch.int32),
+        "transposed": torch.randn(3, 2, requires_grad=True).T,
+        "mask": torch.tensor([True, False]),
+    }
+    save_tensors(path, tensors, {})
+    loaded, _ = load_tensors(path)
+    assert loaded.keys() == tensors.keys()
+    for name, tensor in loaded.items():
+        assert tensor.dtype == tensors[name].dtype, name
+        assert torch.equal(tensor, tensors[name]), name
+        tensor.zero_()
+
+
 @pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "text", "missing"])
 def test_a_damaged_file_is_told_in_one_line(tmp_path, harm):
     path = tmp_path / "x.safetensors"

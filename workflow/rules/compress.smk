@@ -11,7 +11,7 @@ rule compress:
     benchmark:
         "benchmarks/{preset}/lm/{variant}/s{seed}/compress/{setting}.jsonl"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/data.yaml"
     threads: threads("evaluate")
     params:
         setting=compression_setting,

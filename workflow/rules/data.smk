@@ -8,9 +8,9 @@ rule fetch:
         record="results/datasets/{dataset}/files.json",
     log:
         "logs/datasets/{dataset}.log",
+    localrule: True
     conda:
         "../../envs/data.yaml"
-    localrule: True
     params:
         mirror=mirror_option,
     message:

@@ -8,9 +8,9 @@ rule aggregate:
         summary="results/{preset}/summary.csv",
     log:
         "logs/{preset}/paper/aggregate.log",
+    localrule: True
     conda:
         "../../envs/paper.yaml"
-    localrule: True
     message:
         "collect the records of {wildcards.preset}"
     shell:
@@ -30,9 +30,9 @@ rule table:
         ),
     log:
         "logs/{preset}/paper/table{number}.log",
+    localrule: True
     conda:
         "../../envs/paper.yaml"
-    localrule: True
     params:
         layout=table_layout,
         stem=subpath(output.tex, strip_suffix=".tex"),
@@ -54,9 +54,9 @@ rule learning_curve:
         ),
     log:
         "logs/{preset}/paper/learning-curve-{variant}-s{seed}.log",
+    localrule: True
     conda:
         "../../envs/paper.yaml"
-    localrule: True
     params:
         stem=subpath(output.png, strip_suffix=".png"),
     message:
@@ -74,9 +74,9 @@ rule curve:
         "logs/{preset}/paper/{over}-curve.log",
     wildcard_constraints:
         over="rank|rounding",
+    localrule: True
     conda:
         "../../envs/paper.yaml"
-    localrule: True
     params:
         layout=table_layout,
         stem=subpath(output.png, strip_suffix=".png"),
@@ -96,9 +96,9 @@ rule against_print:
         "logs/{preset}/paper/{kind}.log",
     wildcard_constraints:
         kind="comparison|claims",
+    localrule: True
     conda:
         "../../envs/paper.yaml"
-    localrule: True
     params:
         layout=table_layout,
     message:

@@ -2,9 +2,8 @@
 
 Each method is a frozen dataclass whose fields are its parameters, with
 
-- ``fit(weights)``: float32 matrix (rows, cols) on the CPU -> ``packed``, a dict of the
-  tensors to store;
-- ``restore(packed)``: the float32 matrix (rows, cols) that the packed tensors stand for;
+- ``fit(weights)``: float32 matrix (rows, cols) -> ``packed``, a dict of the arrays to store;
+- ``restore(packed)``: the float32 matrix (rows, cols) that the packed arrays stand for;
 - ``paper_factor(blocks, input_size, hidden_size)``: the compression factor as the paper counts it.
 
 A new method is one more class and one more entry in ``METHODS``.
@@ -14,7 +13,6 @@ import math
 from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
 
 from g2lstm.compress import bitpack
 from g2lstm.errors import UserError
@@ -47,10 +45,10 @@ class Round:
 
     def _multiples(self, weights):
         """Return round(weights / r), whole numbers in float64 (rows, cols)."""
-        return np.rint(weights.numpy().astype(np.float64) / self.r)
+        return np.rint(weights.astype(np.float64) / self.r)
 
     def fit(self, weights):
-        """Return the packed tensors of ``weights`` (rows, cols).
+        """Return the packed arrays of ``weights`` (rows, cols).
 
         Raises UserError when a multiple of r leaves the range of int32.
         """
@@ -63,26 +61,25 @@ class Round:
         levels = np.unique(multiples)
         codes = np.searchsorted(levels, multiples)
         return {
-            "levels": torch.from_numpy(levels),
-            "codes": torch.from_numpy(bitpack.pack(codes, code_bits(levels.size))),
-            "scale": torch.tensor(self.r, dtype=torch.float64),
-            "shape": torch.tensor(weights.shape, dtype=torch.int32),
+            "levels": levels,
+            "codes": bitpack.pack(codes, code_bits(levels.size)),
+            "scale": np.array(self.r, dtype=np.float64),
+            "shape": np.array(weights.shape, dtype=np.int32),
         }
 
     def restore(self, packed):
         """Return the rounded weights, float32 (rows, cols)."""
         rows, cols = packed["shape"].tolist()
-        levels = packed["levels"].double() * packed["scale"]
-        bits = code_bits(levels.numel())
-        codes = bitpack.unpack(packed["codes"].numpy(), bits, rows * cols)
-        return levels.float()[torch.from_numpy(codes)].reshape(rows, cols)
+        levels = packed["levels"].astype(np.float64) * packed["scale"]
+        codes = bitpack.unpack(packed["codes"], code_bits(levels.size), rows * cols)
+        return levels.astype(np.float32)[codes].reshape(rows, cols)
 
     def paper_factor(self, blocks, input_size, hidden_size):
         """Return 32 bits over those of the widest code among ``blocks``, a list of packed dicts.
 
         Where all blocks have a single level (0 bits), one bit is counted. The sizes do not matter.
         """
-        widest = max(code_bits(packed["levels"].numel()) for packed in blocks)
+        widest = max(code_bits(packed["levels"].size) for packed in blocks)
         return 32 / max(widest, 1)
 
 
@@ -138,17 +135,18 @@ class LowRank:
                 f"svd: k = {self.k} is above the full rank of a {rows} x {cols} gate matrix; "
                 f"give k from 1 to {min(rows, cols)}"
             )
-        u, s, vt = torch.linalg.svd(weights.double(), full_matrices=False)
-        root = s[: self.k].sqrt()
+        u, s, vt = np.linalg.svd(weights.astype(np.float64), full_matrices=False)
+        root = np.sqrt(s[: self.k])
         return {
-            "left": (u[:, : self.k] * root).float().contiguous(),
-            "right": (root[:, None] * vt[: self.k]).float().contiguous(),
+            "left": (u[:, : self.k] * root).astype(np.float32, order="C"),
+            "right": (root[:, None] * vt[: self.k]).astype(np.float32, order="C"),
         }
 
     def restore(self, packed):
         """Return the product of the factors, float32 (rows, cols)."""
         # In float64, so that the order of summation (threads, libraries) drops out in the rounding.
-        return (packed["left"].double() @ packed["right"].double()).float()
+        product = packed["left"].astype(np.float64) @ packed["right"].astype(np.float64)
+        return product.astype(np.float32)
 
     def paper_factor(self, blocks, input_size, hidden_size):
         """Return the factor of one gate's joint matrix [W_ih; W_hh], (I + H, H), at rank k.

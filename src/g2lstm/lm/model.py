@@ -9,6 +9,8 @@ from torch import nn
 
 from g2lstm.cells import GatePolicy, LSTMLayer
 from g2lstm.compress.model_file import load_model
+from g2lstm.lm.softmax import linear_cross_entropy
+from g2lstm.training.tensors import to_tensors
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ class LanguageModel(nn.Module):
         """Return the logits (..., vocabulary) of hidden states ``x`` (..., embedding)."""
         return F.linear(x, self.embedding.weight, self.decoder["bias"])
 
+    def cross_entropy(self, x, targets):
+        """Return the mean cross-entropy (nats) of ``targets`` (steps, batch) given ``x``."""
+        return linear_cross_entropy(
+            x.flatten(0, 1), self.embedding.weight, self.decoder["bias"], targets.flatten()
+        )
+
     def _embed(self, tokens):
         """Look up ``tokens``; in training whole word types are dropped, then units."""
         x = self.embedding(tokens)
@@ -99,7 +107,7 @@ def build_model(job, vocabulary):
 
 def read_model(path, device):
     """Read a model file, packed or not, into a model in test mode; return it with its metadata."""
-    tensors, meta = load_model(path)
-    model = build_model(meta["job"], len(tensors["decoder.bias"]))
-    model.load_state_dict(tensors)
+    arrays, meta = load_model(path)
+    model = build_model(meta["job"], len(arrays["decoder.bias"]))
+    model.load_state_dict(to_tensors(arrays))
     return model.to(device).eval(), meta

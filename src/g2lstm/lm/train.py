@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from g2lstm.errors import UserError
 from g2lstm.lm.evaluate import batchify, nats_per_token
@@ -93,7 +92,7 @@ class LMTraining:
         targets = self.train_data[self.position + 1 : stop + 1]
         raw, dropped, state = self.model(x, self.state_of_rows)
         self.state_of_rows = [(h.detach(), c.detach()) for h, c in state]
-        nats = F.cross_entropy(self.model.logits(dropped).flatten(0, 1), targets.flatten())
+        nats = self.model.cross_entropy(dropped, targets)
         self.optimiser.zero_grad()
         (nats + self._regularisation(raw, dropped)).backward()
         self.optimiser.step(self.settings["lr"] * length / self.settings["bptt"])

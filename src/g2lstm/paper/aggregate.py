@@ -49,7 +49,7 @@ def _require_one_preset(records):
 
 
 def _rows(path, record):
-    """Yield the rows of one record as dictionaries."""
+    """Yield the rows of one record; a cache tuned on validation is a mode of its own."""
     kind = record.get("kind")
     if kind == "evaluation":
         names = ("task", "variant", "seed", "stage", "setting", "mode")
@@ -61,8 +61,12 @@ def _rows(path, record):
     else:
         raise UserError(f"{path}: a record of kind {kind!r}; aggregate takes evaluation and corpus")
     for split, numbers in (*metrics.items(), (NOT_SPLIT, sizes)):
-        for metric, value in numbers.items():
-            yield {**key, "split": split, "metric": metric, "value": float(value)}
+        tuned = numbers.get("tuned", {})
+        fixed = {metric: value for metric, value in numbers.items() if metric != "tuned"}
+        for mode, values in ((key["mode"], fixed), (f"{key['mode']}-tuned", tuned)):
+            for metric, value in values.items():
+                row = {"mode": mode, "split": split, "metric": metric, "value": float(value)}
+                yield {**key, **row}
 
 
 def write_summary(frame, path):

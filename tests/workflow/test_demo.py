@@ -1,0 +1,147 @@
+"""The demo preset end to end: every rule, then a second call, then the tables from records."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from conftest import copy_project
+from g2lstm import config
+
+SETTINGS = config.resolve({}, "demo")
+TABLES = [f"table{n}.{suffix}" for n in (1, 3, 6, 7) for suffix in ("tex", "csv", "md", "png")]
+FIGURES = [
+    f"{name}.{suffix}"
+    for name in (
+        "rank-curve",
+        "rounding-curve",
+        "learning-curve-g2-s1",
+        "learning-curve-baseline-s1",
+    )
+    for suffix in ("png", "pdf")
+]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory, environment):
+    """A finished demo run in a copy of the project."""
+    folder = copy_project(tmp_path_factory.mktemp("demo"))
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", "all"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-5000:]
+    return folder
+
+
+def snakemake(demo, environment, *arguments):
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=demo,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-5000:]
+    return run.stdout + run.stderr
+
+
+@pytest.mark.slow
+def test_everything_is_there(demo):
+    for name in [*TABLES, *FIGURES, "comparison.md", "claims.md"]:
+        assert (demo / "paper_tables/demo" / name).stat().st_size > 0, name
+    for png in (demo / "paper_tables/demo").glob("*.png"):
+        with Image.open(png) as image:
+            assert min(image.size) > 300
+
+
+@pytest.mark.slow
+def test_second_call_has_nothing_to_do(demo, environment):
+    started = time.monotonic()
+    output = snakemake(demo, environment, "--cores", "2", "all")
+    assert "Nothing to be done" in output
+    assert time.monotonic() - started < 10
+
+
+def evaluation_records(demo):
+    return [
+        json.loads(path.read_text())
+        for path in demo.glob("results/demo/lm/**/eval/*.json")
+        if not path.name.endswith(".prov.json")
+    ]
+
+
+@pytest.mark.slow
+def test_no_model_is_below_the_exact_entropy_of_the_source(demo):
+    oracle = json.loads((demo / "results/demo/data/lm/corpus.json").read_text())["oracle"]
+    records = evaluation_records(demo)
+    assert len(records) == 2 * 3 * (len(SETTINGS["settings"]) + 2)
+    for record in records:
+        for split, metrics in record["metrics"].items():
+            assert metrics["perplexity"] > oracle[split]["perplexity"]
+    trained = [r for r in records if r["setting"] == "original" and r["mode"] == "plain"]
+    assert all(r["metrics"]["test"]["perplexity"] < 150 for r in trained)
+
+
+@pytest.mark.slow
+def test_compressed_files_are_smaller_and_have_provenance(demo):
+    original = {
+        (r["variant"], r["stage"]): r["size"]["file_bytes"]
+        for r in evaluation_records(demo)
+        if r["setting"] == "original"
+    }
+    for record in evaluation_records(demo):
+        if record["setting"] != "original":
+            size = record["size"]
+            assert size["gate_bytes"] < size["gate_bytes_dense"]
+            assert size["file_bytes"] < original[record["variant"], "finetune"]
+    provenance = list(demo.glob("results/demo/lm/**/*.prov.json"))
+    assert provenance
+    for path in provenance:
+        facts = json.loads(path.read_text())
+        assert facts["seconds"] > 0
+        assert facts["device"] == "cpu"
+
+
+@pytest.mark.slow
+def test_numbers_in_the_tables_are_those_of_the_records(demo):
+    with open(demo / "paper_tables/demo/table7.csv", newline="") as stream:
+        rows = {row[0]: row[1:] for row in csv.reader(stream) if row[0] == "G²-LSTM"}
+    runs = demo / "results/demo/lm/g2/s1/finetune/eval"
+    settings = ["original", "svd-k16", "svd-k8", "svd-k4", "svd-k2"]
+    expected = [
+        json.loads((runs / f"{name}.cache.json").read_text())["metrics"]["test"]["perplexity"]
+        for name in settings
+    ]
+    with open(demo / "paper_tables/demo/table7.csv", newline="") as stream:
+        rows = [row for row in csv.reader(stream) if "G²-LSTM" in row]
+    shown = [cell.split(" ")[0] for cell in rows[0] if cell[:1].isdigit()]
+    assert shown == [f"{value:.1f}" for value in expected]
+
+
+@pytest.mark.slow
+def test_tables_come_back_from_the_records_alone(demo, environment, tmp_path):
+    """With nothing but the JSON records, as after a fresh clone: the same bytes, in seconds."""
+    clone = copy_project(tmp_path)
+    for path in demo.glob("results/demo/**/*.json"):
+        if "ckpt" not in path.parts:
+            target = clone / path.relative_to(demo)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    started = time.monotonic()
+    output = snakemake(clone, environment, "--cores", "2", "paper_tables")
+    assert time.monotonic() - started < 60
+    assert "rule train" not in output
+    assert not list(clone.glob("results/**/*.safetensors"))
+    for name in [*TABLES, "comparison.md", "claims.md"]:
+        again, first = (folder / "paper_tables/demo" / name for folder in (clone, demo))
+        assert again.read_bytes() == first.read_bytes(), name
+    assert "Nothing to be done" in snakemake(clone, environment, "--cores", "2", "paper_tables")

@@ -1,0 +1,64 @@
+"""Lint and format of rules and code, and documents made from their source."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from g2lstm.manual import configuration_page
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*command):
+    process = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True
+    )
+    return process.returncode, process.stdout + process.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ruff", "check", "src", "tests", "bench"),
+        ("ruff", "format", "--check", "src", "tests", "bench"),
+        ("snakefmt", "--check", "Snakefile", "workflow"),
+        ("snakemake", "--lint", "--workflow-profile", "none"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_clean(command):
+    code, output = run(*command)
+    assert code == 0, output
+
+
+def test_snakefile_is_short():
+    assert len((ROOT / "Snakefile").read_text().splitlines()) < 60
+
+
+def test_files_of_the_package_stay_readable():
+    long = {
+        path.name: lines
+        for path in ROOT.glob("src/**/*.py")
+        if (lines := len(path.read_text().splitlines())) > 300
+    }
+    assert not long
+
+
+def test_environments_pin_the_versions_of_the_requirements():
+    pinned = dict(
+        line.split("==")
+        for line in (ROOT / "requirements.txt").read_text().lower().splitlines()
+        if "==" in line
+    )
+    conda_names = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+    for path in (ROOT / "envs").glob("*.yaml"):
+        for line in path.read_text().splitlines():
+            if "=" in line and "python=3" not in line:
+                name, version = line.strip("- ").split("=")
+                assert pinned[conda_names.get(name, name)] == version, f"{path.name}: {name}"
+
+
+def test_configuration_page_is_the_one_of_the_schema():
+    assert (ROOT / "docs/configuration.md").read_text() == configuration_page()
