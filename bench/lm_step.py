@@ -7,6 +7,7 @@ the table shows medians over the rounds, and the medians of the ratios taken wit
 """
 
 import argparse
+import itertools
 import os
 import statistics
 import time
@@ -27,7 +28,7 @@ class Layers(torch.nn.Module):
         policy = GatePolicy("gumbel", tau=0.9, p=0.2)
         self.layers = torch.nn.ModuleList(
             LSTMLayer(inputs, hidden, policy, weight_drop=0.5)
-            for inputs, hidden in zip(SIZES, SIZES[1:], strict=False)
+            for inputs, hidden in itertools.pairwise(SIZES)
         )
 
     def forward(self, x):
@@ -46,7 +47,7 @@ class StockLayers(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = torch.nn.ModuleList(
-            torch.nn.LSTM(inputs, hidden) for inputs, hidden in zip(SIZES, SIZES[1:], strict=False)
+            torch.nn.LSTM(inputs, hidden) for inputs, hidden in itertools.pairwise(SIZES)
         )
 
     def forward(self, x):

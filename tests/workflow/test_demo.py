@@ -8,9 +8,9 @@ import sys
 import time
 
 import pytest
+from conftest import copy_project
 from PIL import Image
 
-from conftest import copy_project
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")
