@@ -59,11 +59,3 @@ def test_a_mistake_stops_with_one_line_and_no_traceback(snakemake, override, wor
     for word in words:
         assert word in message[0]
     assert "Traceback" not in run.stderr + run.stdout
-
-
-def test_device_cpu_asks_for_no_gpu(snakemake):
-    run = snakemake("--dry-run", "--config", "device=cpu")
-    assert run.returncode == 0
-    assert "gpu=1" not in run.stdout
-    run = snakemake("--dry-run", "--config", "device=cuda")
-    assert "gpu=1" in run.stdout
