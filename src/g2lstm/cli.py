@@ -109,6 +109,7 @@ def _add_paper_verbs(verbs):
     verb = _verb(verbs, "learning-curve", _learning_curve, "Draw the course of a run.")
     verb.add_argument("--records", required=True, nargs="+", help="of train and finetune")
     verb.add_argument("--stem", required=True, help="output without suffix")
+    _add_layout(verb)
 
     verb = _verb(verbs, "curve", _curve, "Draw perplexity over rank or rounding step.")
     verb.add_argument("--over", required=True, choices=["rank", "rounding"])
@@ -126,6 +127,10 @@ def _add_paper_verbs(verbs):
 
 def _add_summary(verb):
     verb.add_argument("--summary", required=True, help="CSV of aggregate")
+    _add_layout(verb)
+
+
+def _add_layout(verb):
     verb.add_argument("--layout", required=True, type=json.loads, help="JSON: labels and columns")
 
 
@@ -211,7 +216,7 @@ def _table(options):
 def _learning_curve(options):
     from g2lstm.paper.figures import write_learning_curve
 
-    write_learning_curve(options.records, options.stem)
+    write_learning_curve(options.records, options.layout, options.stem)
 
 
 def _curve(options):

@@ -30,8 +30,8 @@ def is_picture(stem):
 
 def test_learning_curve_takes_the_records_in_any_order_and_repeats_its_bytes(tmp_path):
     paths = write_records(tmp_path, [training(), training("finetune", 5)])
-    write_learning_curve(paths, tmp_path / "a")
-    write_learning_curve(paths[::-1], tmp_path / "b")
+    write_learning_curve(paths, DEMO, tmp_path / "a")
+    write_learning_curve(paths[::-1], DEMO, tmp_path / "b")
     assert is_picture(tmp_path / "a")
     for suffix in (".png", ".pdf"):
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
@@ -58,7 +58,7 @@ def test_finetuning_follows_the_training_on_the_axis():
 )
 def test_learning_curve_refuses_anything_but_one_run(tmp_path, records):
     with pytest.raises(UserError, match="learning curve"):
-        write_learning_curve(write_records(tmp_path, records), tmp_path / "a")
+        write_learning_curve(write_records(tmp_path, records), DEMO, tmp_path / "a")
 
 
 @pytest.mark.parametrize("write", [write_rank_curve, write_rounding_curve])

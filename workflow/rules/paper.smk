@@ -58,11 +58,13 @@ rule learning_curve:
     conda:
         "../../envs/paper.yaml"
     params:
+        layout=table_layout,
         stem=subpath(output.png, strip_suffix=".png"),
     message:
         "learning curve of {wildcards.variant}, seed {wildcards.seed} ({wildcards.preset})"
     shell:
-        "python -m g2lstm learning-curve --records {input.records} --stem {params.stem} &> {log}"
+        "python -m g2lstm learning-curve --records {input.records}"
+        " --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule curve:

@@ -17,7 +17,7 @@ from g2lstm.paper.style import COLUMN_WIDTH, LINES, STYLE, save
 from g2lstm.records import read_record
 
 
-def write_learning_curve(record_paths, stem):
+def write_learning_curve(record_paths, layout, stem):
     """Write training and validation perplexity over the epochs of one run, as PNG and PDF.
 
     ``record_paths`` are the run's ``training`` records: the first stage, and the finetuning if it
@@ -29,7 +29,7 @@ def write_learning_curve(record_paths, stem):
     _require_one_run(records)
     for suffix in (".png", ".pdf"):
         with plt.rc_context(STYLE):
-            save(_learning_curve(records), f"{stem}{suffix}")
+            save(_learning_curve(records, layout["label"]), f"{stem}{suffix}")
 
 
 def write_rank_curve(summary_path, layout, stem):
@@ -56,7 +56,7 @@ def _require_one_run(records):
         raise UserError("a learning curve takes one record of each stage: train, finetune")
 
 
-def _learning_curve(records):
+def _learning_curve(records, label):
     """Draw the history of one run; the epochs of the finetuning follow those of the training."""
     figure, axes = plt.subplots(figsize=(COLUMN_WIDTH, 2.3), layout="constrained")
     name, colour, _ = LINES[records[0]["variant"]]
@@ -75,7 +75,7 @@ def _learning_curve(records):
         axes.axvspan(*edges, color="#f0e442", alpha=0.25, lw=0, label="Finetuning")
     axes.set(xlabel="Epoch", ylabel="Perplexity", yscale="log")
     axes.set_xlim(0.5, len(history) + 0.5)
-    _title(axes, f"{name}, seed {records[0]['seed']} (preset {records[0]['preset']})")
+    _title(axes, f"{name}, seed {records[0]['seed']}; {label}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label_log_axis(axes.yaxis, min(train + valid), max(train + valid))
     figure.legend(loc="outside lower center", ncols=2)

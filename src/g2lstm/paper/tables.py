@@ -78,7 +78,7 @@ def build_table(table_id, summary, published, layout):
         groups.insert(0, _literature_group(spec, published, columns))
     header = tuple(_header_lines(column.title) for column in columns.values())
     return Table(
-        caption=_caption(spec, layout, cells, quoted),
+        caption=_caption(table_id, layout, cells, quoted),
         label=f"{layout['preset']}-{table_id}",
         header=(("Model", ""), *header),
         groups=tuple(groups),
@@ -190,11 +190,14 @@ def _literature_group(spec, published, columns):
     return Group("Existing results", rows)
 
 
-def _caption(spec, layout, cells, quoted):
+def _caption(table_id, layout, cells, quoted):
     """Return the caption: what, at which scale, over how many seeds, and what the marks mean."""
-    sentences = [f"{spec.title} ({layout['label']})."]
-    if layout["reduced"]:
-        sentences.append("Not comparable with print.")
+    spec, number = table_spec(table_id), table_id.removeprefix("table")
+    sentences = [
+        f"{spec.title} (Table {number} of Li et al., 2018).",
+        f"Preset {layout['label']}"
+        + ("; not comparable with print." if layout["reduced"] else "."),
+    ]
     counts = sorted({len(values) for values in cells.values()})
     if counts == [1]:
         sentences.append("One seed.")
