@@ -38,7 +38,7 @@ def test_learning_curve_takes_the_records_in_any_order_and_repeats_its_bytes(tmp
 
 
 def test_finetuning_follows_the_training_on_the_axis():
-    figure = _learning_curve([training(epochs=12), training("finetune", 5)])
+    figure = _learning_curve([training(epochs=12), training("finetune", 5)], "a label")
     train, valid, switch = figure.axes[0].get_lines()
     assert list(valid.get_xdata()) == list(range(1, 18))
     assert valid.get_ydata()[12] == pytest.approx(71.0 - 1 / 9)

@@ -64,7 +64,9 @@ def gumbel_noise(steps, batch, hidden, policy, like):
     Type and device are those of ``like``; numbers come from PyTorch's default generator.
     """
     v = torch.rand(steps, batch, 2 * hidden, dtype=like.dtype, device=like.device)
-    u = v / policy.p
-    # log(u + ε) - log(1 - u + ε) with one logarithm, which costs as much as all the rest.
-    logistic = (u + policy.eps).div_(1 + policy.eps - u).log_()
-    return torch.where(v < policy.p, logistic, torch.zeros((), dtype=v.dtype, device=v.device))
+    silent = v >= policy.p
+    u = v.div_(policy.p)
+    # log(u + ε) - log(1 - u + ε) with one logarithm, in place because fresh memory is dear; a
+    # silent gate has log(1) = 0, and the logarithm of a negative number would be slow.
+    ratio = u + policy.eps
+    return ratio.div_(u.neg_().add_(1 + policy.eps)).masked_fill_(silent, 1.0).log_()

@@ -75,8 +75,7 @@ class LSTMLayer(nn.Module):
         """Return ``weight_hh`` after weight drop (one mask for this call) and temperature."""
         if not (self.training and self.weight_drop > 0):
             return self.weight_hh if scale is None else self.weight_hh * scale[:, None]
-        keep = torch.rand_like(self.weight_hh) >= self.weight_drop
-        factor = keep.to(self.weight_hh.dtype).div_(1 - self.weight_drop)
+        factor = torch.rand_like(self.weight_hh).ge_(self.weight_drop).div_(1 - self.weight_drop)
         if scale is not None:
             factor *= scale[:, None]
         return self.weight_hh * factor
