@@ -25,12 +25,16 @@ def save_arrays(path, arrays, meta):
     """Write ``arrays`` (name -> array) and ``meta`` (anything JSON can hold) to ``path``.
 
     The file replaces an older one only when it is complete; equal content gives equal bytes.
+    Raises UserError when it cannot be written, because the disk is full for one.
     """
     # Unlike ascontiguousarray, asarray keeps the shape () of a scalar.
     arrays = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
     header = canonical_json({**meta, "digest": _digest(arrays)})
     with atomic_path(path) as temporary:
-        save_file(arrays, temporary, metadata={"g2lstm": header})
+        try:
+            save_file(arrays, temporary, metadata={"g2lstm": header})
+        except SafetensorError as error:
+            raise UserError(f"cannot write {path}: {error}") from error
 
 
 def load_arrays(path):

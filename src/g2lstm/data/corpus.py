@@ -1,20 +1,17 @@
 """A word-level corpus: its vocabulary and one stream of token ids per split, in one file."""
 
-import zlib
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from g2lstm.arrays import load_arrays, save_arrays
 from g2lstm.errors import UserError
-from g2lstm.records import atomic_path
 
 EOS = "<eos>"
 SPLITS = ("train", "valid", "test")
-VOCABULARY_TENSOR = "vocabulary"
+VOCABULARY = "vocabulary"
 
 
 @dataclass
@@ -35,16 +32,14 @@ class Corpus:
         return len(self.vocabulary)
 
     def save(self, path):
-        """Write the corpus to one safetensors file, atomically; equal corpora give equal bytes.
+        """Write the corpus to one file, atomically; equal corpora give equal bytes.
 
-        The tensors are one int32 stream per split and ``vocabulary``, the UTF-8 bytes of the types
-        joined by newlines; the metadata holds their CRC-32.
+        One int32 array per split, and the UTF-8 bytes of the types joined by newlines.
         """
         encoded = "\n".join(self.vocabulary).encode("utf-8")
-        tensors = {name: self.splits[name].astype(np.int32) for name in SPLITS}
-        tensors[VOCABULARY_TENSOR] = np.frombuffer(encoded, dtype=np.uint8)
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata={"crc32": _crc32(tensors)})
+        arrays = {name: self.splits[name].astype(np.int32) for name in SPLITS}
+        arrays[VOCABULARY] = np.frombuffer(encoded, dtype=np.uint8)
+        save_arrays(path, arrays, {})
 
     @classmethod
     def load(cls, path):
@@ -52,32 +47,11 @@ class Corpus:
 
         Raises UserError when the file is missing, truncated, damaged or no corpus.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise UserError(f"{path}: no such corpus; run the rule that prepares it")
-        try:
-            with safe_open(path, framework="numpy") as stored:
-                crc32 = (stored.metadata() or {}).get("crc32")
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise _damaged(path, error) from error
-        if set(tensors) != {*SPLITS, VOCABULARY_TENSOR}:
-            raise _damaged(path, "it lacks a split or the vocabulary")
-        if crc32 != _crc32(tensors):
-            raise _damaged(path, "its checksum differs")
-        encoded = tensors.pop(VOCABULARY_TENSOR)
-        return cls(encoded.tobytes().decode("utf-8").split("\n"), tensors)
-
-
-def _crc32(tensors):
-    value = 0
-    for name in sorted(tensors):
-        value = zlib.crc32(np.ascontiguousarray(tensors[name]), value)
-    return str(value)
-
-
-def _damaged(path, reason):
-    return UserError(f"{path}: damaged corpus ({reason}); delete it and prepare it again")
+        arrays, _ = load_arrays(path)
+        if set(arrays) != {*SPLITS, VOCABULARY}:
+            raise UserError(f"{path}: not a corpus; delete it and prepare it again")
+        encoded = arrays.pop(VOCABULARY)
+        return cls(encoded.tobytes().decode("utf-8").split("\n"), arrays)
 
 
 def build_corpus(lines_by_split):

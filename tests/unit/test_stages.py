@@ -1,0 +1,114 @@
+"""From files to files: train, compress, evaluate."""
+
+import numpy as np
+import pytest
+
+from g2lstm import config, stages
+from g2lstm.arrays import load_arrays, save_arrays
+from g2lstm.compress.model_file import compress_model, reconstruct
+from g2lstm.data.corpus import Corpus
+from g2lstm.records import file_sha256, read_record
+
+SETTINGS = {
+    "round-r0.2": {"method": "round", "r": 0.2},
+    "round-clip-r0.2-c0.4": {"method": "round-clip", "r": 0.2, "c": 0.4},
+    "svd-k2": {"method": "svd", "k": 2},
+}
+EVALUATION = {
+    "valid_batch": 5,
+    "test_batch": 1,
+    "cache": {"window": 20, "theta": 1.0, "lambda": 0.1, "grid": None},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a corpus and a sharpened model trained for one epoch."""
+    folder = tmp_path_factory.mktemp("stages")
+    rng = np.random.default_rng(0)
+    splits = {
+        name: (rng.zipf(1.5, size=n) % 30).astype(np.int32)
+        for name, n in (("train", 900), ("valid", 200), ("test", 200))
+    }
+    Corpus([f"w{k}" for k in range(30)], splits).save(folder / "corpus.safetensors")
+    settings = config.resolve(
+        {
+            "lm": {
+                "model": {"embedding": 8, "hidden": 12},
+                "optimisation": {"batch": 5},
+                "train": {"epochs": 1},
+            },
+            "settings": {"svd-k16": {"k": 4}},
+        }
+    )
+    job = config.training_job(settings, "sharpened", 1, "train")
+    train(folder, job)
+    return folder, job
+
+
+def train(folder, job):
+    stages.train(
+        job,
+        {"preset": "demo", "variant": "sharpened"},
+        folder / "corpus.safetensors",
+        folder / "model.safetensors",
+        folder / "training.json",
+        device_name="cpu",
+        threads=1,
+    )
+
+
+def evaluate(folder, model, name):
+    records = {mode: folder / f"{name}.{mode}.json" for mode in ("plain", "cache")}
+    stages.evaluate(
+        model,
+        folder / "corpus.safetensors",
+        {"setting": name},
+        EVALUATION,
+        ["valid", "test"],
+        records,
+        device_name="cpu",
+        threads=1,
+    )
+    return {mode: read_record(path) for mode, path in records.items()}
+
+
+def test_the_record_says_what_was_trained(trained):
+    folder, job = trained
+    record = read_record(folder / "training.json")
+    assert record["job"] == job
+    assert record["epochs"] == len(record["history"]) == 1
+    assert record["data"] == {"corpus": file_sha256(folder / "corpus.safetensors")}
+    assert (folder / "training.prov.json").exists()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_packed_file_evaluates_exactly_like_its_dense_reconstruction(trained, name):
+    folder, _ = trained
+    packed, dense = folder / f"{name}.safetensors", folder / f"{name}.dense.safetensors"
+    compress_model(folder / "model.safetensors", name, SETTINGS[name], packed)
+    arrays, meta = load_arrays(folder / "model.safetensors")
+    save_arrays(dense, reconstruct(arrays, SETTINGS[name]), meta)
+    of_packed, of_dense = evaluate(folder, packed, name), evaluate(folder, dense, "dense")
+    for mode in ("plain", "cache"):
+        assert of_packed[mode]["metrics"] == of_dense[mode]["metrics"]
+        assert of_packed[mode]["size"]["gate_bytes"] < of_dense[mode]["size"]["gate_bytes"]
+        assert of_packed[mode]["compression"] == {"setting": name, **SETTINGS[name]}
+
+
+def test_an_equal_evaluation_gives_an_equal_record(trained):
+    folder, _ = trained
+    evaluate(folder, folder / "model.safetensors", "original")
+    first = (folder / "original.cache.json").read_bytes()
+    evaluate(folder, folder / "model.safetensors", "original")
+    assert (folder / "original.cache.json").read_bytes() == first
+
+
+def test_another_setting_trains_in_another_folder_and_the_first_comes_back(trained):
+    folder, job = trained
+    before = file_sha256(folder / "model.safetensors")
+    train(folder, {**job, "seed": 2})
+    assert file_sha256(folder / "model.safetensors") != before
+    assert len(list((folder / "ckpt").iterdir())) == 2
+    train(folder, job)
+    assert file_sha256(folder / "model.safetensors") == before
