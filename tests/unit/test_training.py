@@ -84,6 +84,7 @@ def test_chunk_lengths_follow_the_recipe():
 
 
 def run(training):
+    training.start()
     while not training.finished:
         training.step()
     return training
@@ -110,10 +111,12 @@ def test_finetune_starts_from_the_model_and_averages_from_the_first_step(corpus,
     first = run(LMTraining(job(), corpus, tmp_path / "a", torch.device("cpu")))
     initial, _ = load_tensors(first.best_path)
     training = LMTraining(job("finetune"), corpus, tmp_path / "b", torch.device("cpu"), initial)
+    training.start()
     assert math.exp(training.best) == pytest.approx(
         min(entry["valid_perplexity"] for entry in first.history.epochs)
     )
-    run(training)
+    while not training.finished:
+        training.step()
     assert all(entry["averaged"] for entry in training.history.epochs)
 
 
@@ -156,6 +159,7 @@ def test_restored_at_any_step_the_run_ends_with_the_same_bits(corpus, tmp_path, 
 
     whole = run(new("whole"))
     interrupted = new("a")
+    interrupted.start()
     for steps in (3, 40, 21):
         for _ in range(steps):
             if not interrupted.finished:
@@ -164,9 +168,24 @@ def test_restored_at_any_step_the_run_ends_with_the_same_bits(corpus, tmp_path, 
         interrupted = new("a")
         torch.manual_seed(999)
         interrupted.restore(*checkpoint.load(tmp_path / "a"))
-    run(interrupted)
+    while not interrupted.finished:
+        interrupted.step()
     assert interrupted.history.epochs == whole.history.epochs
     assert interrupted.best_path.read_bytes() == whole.best_path.read_bytes()
+
+
+def test_restoring_a_finetune_run_keeps_its_best_model(corpus, tmp_path):
+    device = torch.device("cpu")
+    first = run(LMTraining(job(), corpus, tmp_path / "a", device))
+    initial, _ = load_tensors(first.best_path)
+    training = LMTraining(job("finetune"), corpus, tmp_path / "b", device, initial)
+    training.start()
+    training.model.embedding.weight.data.mul_(0.5)
+    training._save_best()
+    best = training.best_path.read_bytes()
+    saved = training.state()
+    LMTraining(job("finetune"), corpus, tmp_path / "b", device, initial).restore(*saved)
+    assert training.best_path.read_bytes() == best
 
 
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_checkpoint(corpus, tmp_path):

@@ -69,12 +69,15 @@ class LMTraining:
         self.history = History(folder)
         self.epoch, self.losses, self.best, self.finished = 1, [], math.inf, False
         self.stopped = None
+        self._start_epoch()
+
+    def start(self):
+        """Do what comes before the first step: the model to finetune is the first best model."""
         if self.finetune:
             self.optimiser.start_averaging()
             self.best = self._validate()
             self.losses.append(self.best)
             self._save_best()
-        self._start_epoch()
 
     @property
     def progress(self):

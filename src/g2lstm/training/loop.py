@@ -43,7 +43,7 @@ class StopRequest:
 def run(training, folder, interval, time_budget=None):
     """Drive ``training`` to its end, from its checkpoint in ``folder`` if there is one.
 
-    ``training`` has ``finished``, ``step()``, ``state() -> (tensors, meta)``,
+    ``training`` has ``finished``, ``start()``, ``step()``, ``state() -> (tensors, meta)``,
     ``restore(tensors, meta)`` and ``progress``. A checkpoint is written every ``interval``
     seconds, when the run ends, and on SIGTERM, SIGINT or ``time_budget`` seconds after the start,
     in which case :class:`Interrupted` is raised.
@@ -51,7 +51,9 @@ def run(training, folder, interval, time_budget=None):
     folder = Path(folder)
     with StopRequest(time_budget) as stop:
         saved = checkpoint.load(folder)
-        if saved is not None:
+        if saved is None:
+            training.start()
+        else:
             training.restore(*saved)
             print(f"resumed from {folder}: {training.progress}", file=sys.stderr, flush=True)
         last = time.monotonic()
