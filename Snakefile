@@ -33,9 +33,3 @@ rule all:
     input:
         published_files(settings()["preset"]),
     localrule: True
-
-
-rule paper_tables:
-    input:
-        published_files(settings()["preset"]),
-    localrule: True

@@ -222,6 +222,28 @@ def _allowed(error):
 
 def _check_across(config):
     """Check what a schema cannot: keys that must fit each other."""
+    for name, gate in config["variants"].items():
+        _check_gate(name, gate)
+    _check_settings(config)
+    _check_tables(config)
+
+
+def _check_gate(name, gate):
+    """Refuse options that a gate policy would ignore, and noise without a probability."""
+    neutral = {"plain": {"tau": 1.0, "p": 0.0}, "sharpened": {"p": 0.0}, "gumbel": {}}
+    for key, value in neutral[gate["kind"]].items():
+        if gate[key] != value:
+            raise UserError(
+                f"config: variants.{name}.{key} = {gate[key]} is not allowed "
+                f"(kind {gate['kind']} does not use it; leave it out)"
+            )
+    if gate["kind"] == "sharpened" and gate["tau"] == 1:
+        raise UserError(f"config: variants.{name}.tau = 1 is not allowed (kind sharpened: not 1)")
+    if gate["kind"] == "gumbel" and gate["p"] == 0:
+        raise UserError(f"config: variants.{name}.p = 0 is not allowed (kind gumbel: above 0)")
+
+
+def _check_settings(config):
     smallest = _smallest_gate_matrix(config["lm"]["model"])
     for name, setting in config["settings"].items():
         if setting["method"] == "svd" and setting["k"] > smallest:
@@ -236,12 +258,22 @@ def _check_across(config):
                     f"config: settings.{name}.c = {setting['c']} is not allowed "
                     f"(must be a multiple of r = {setting['r']})"
                 )
+
+
+def _check_tables(config):
+    methods = {"table6": ("round", "round-clip"), "table7": ("svd",)}
     for table, columns in config["tables"].items():
         for column, name in columns.items():
             if name not in config["settings"]:
                 raise UserError(
                     f"config: tables.{table}.{column} = {name!r} is not allowed "
                     f"(must be one of {', '.join(config['settings'])})"
+                )
+            method = config["settings"][name]["method"]
+            if method not in methods.get(table, (method,)):
+                raise UserError(
+                    f"config: tables.{table}.{column} = {name!r} is not allowed "
+                    f"(its method is {method}; must be {' or '.join(methods[table])})"
                 )
 
 

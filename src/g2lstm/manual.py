@@ -31,16 +31,24 @@ def _rows(schema, prefix):
         name = f"{prefix}{key}"
         other = below.get("additionalProperties")
         if "properties" in below:
+            if "null" in below.get("type", ""):
+                yield _row(name, below)
             yield from _rows(below, f"{name}.")
-        elif isinstance(other, dict) and "properties" in other:
-            yield f"`{name}`", "mapping", "", below.get("description", "")
-            yield from _rows(other, f"{name}.NAME.")
         else:
-            default = f"`{json.dumps(below['default'])}`" if "default" in below else ""
-            yield f"`{name}`", _type(below), default, below.get("description", "")
+            yield _row(name, below)
+        if isinstance(other, dict):
+            for branch in other.get("oneOf", [other]):
+                yield from _rows(branch, f"{name}.NAME.")
+
+
+def _row(name, schema):
+    default = f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+    return f"`{name}`", _type(schema), default, schema.get("description", "")
 
 
 def _type(schema):
+    if "const" in schema:
+        return f"`{schema['const']}`"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     kind = schema.get("type", "mapping")

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import tempfile
 import time
@@ -45,6 +46,16 @@ def atomic_path(path):
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def link_or_copy(source, target):
+    """Put ``source`` at ``target`` as well: by a hard link, or a copy where links do not work."""
+    with atomic_path(target) as temporary:
+        temporary.unlink()
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
 
 
 def write_text(path, text):

@@ -1,17 +1,19 @@
 """The long verbs from files to files: train a model, evaluate a model."""
 
-import os
-import shutil
+import sys
 import time
 from pathlib import Path
+
+import torch
 
 from g2lstm import config
 from g2lstm.compress.model_file import measure
 from g2lstm.data.corpus import Corpus
+from g2lstm.errors import UserError
 from g2lstm.lm.evaluate import evaluate as evaluate_splits
 from g2lstm.lm.model import read_model
 from g2lstm.lm.train import BEST, LMTraining
-from g2lstm.records import atomic_path, digest, file_sha256, write_provenance, write_record
+from g2lstm.records import digest, file_sha256, link_or_copy, write_provenance, write_record
 from g2lstm.training import checkpoint, device, loop
 from g2lstm.training.tensors import load_tensors
 
@@ -41,15 +43,16 @@ def train(
         hashes["initial"] = file_sha256(initial)
     key = checkpoint.job_key(job, STAGE_VERSION, *hashes.values())
     folder = Path(model).parent / "ckpt" / key
+    print(f"training on {chosen}, checkpoints in {folder}", file=sys.stderr, flush=True)
     with checkpoint.locked(folder):
-        checkpoint.seed_everything(int(digest([job["seed"], job["stage"]])[:8], 16))
+        torch.manual_seed(int(digest([job["seed"], job["stage"]])[:8], 16))
         tensors = None if initial is None else load_tensors(initial)[0]
         training = LMTraining(
             config.complete_job(job), Corpus.load(corpus), folder, chosen, tensors
         )
         budget = None if time_budget is None else 60 * time_budget
         loop.run(training, folder, 60 * checkpoint_minutes, budget)
-        _publish(folder / BEST, model)
+        _publish(folder, model)
     write_record(record, {**labels, **_summary(job, training), "data": hashes})
     write_provenance(record, started, device=str(chosen))
 
@@ -87,14 +90,13 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
         write_provenance(records[mode], started, device=str(chosen))
 
 
-def _publish(best, model):
-    """Put the best model at its place by a hard link, or a copy where links do not work."""
-    with atomic_path(model) as temporary:
-        temporary.unlink()
-        try:
-            os.link(best, temporary)
-        except OSError:
-            shutil.copyfile(best, temporary)
+def _publish(folder, model):
+    """Put the best model of a run at its place, if it is sound."""
+    try:
+        load_tensors(folder / BEST)
+    except UserError as error:
+        raise UserError(f"{error}; to train again, delete the folder {folder}") from error
+    link_or_copy(folder / BEST, model)
 
 
 def _summary(job, training):

@@ -76,6 +76,19 @@ MISTAKES = {
         {"settings": {"round-clip-r0.2-c0.4": {"c": 0.5}}},
         ["settings.round-clip-r0.2-c0.4.c", "0.5", "multiple of r = 0.2"],
     ),
+    "unknown column": (
+        {"tables": {"table3": {"foo": "svd-k16"}}},
+        ["tables.table3", "'foo'", "svd128"],
+    ),
+    "method that a table cannot show": (
+        {"tables": {"table7": {"rank64": "round-r0.2"}}},
+        ["tables.table7.rank64", "'round-r0.2'", "svd"],
+    ),
+    "temperature of a plain gate": (
+        {"variants": {"baseline": {"tau": 0.2}}},
+        ["variants.baseline.tau", "0.2", "plain"],
+    ),
+    "gumbel without noise": ({"variants": {"g2": {"p": 0}}}, ["variants.g2.p", "0", "above 0"]),
     "missing setting": (
         {"tables": {"table3": {"svd64": "svd-k99"}}},
         ["tables.table3.svd64", "'svd-k99'", "svd-k16"],

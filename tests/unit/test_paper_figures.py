@@ -43,7 +43,7 @@ def test_finetuning_follows_the_training_on_the_axis():
     assert list(valid.get_xdata()) == list(range(1, 18))
     assert valid.get_ydata()[12] == pytest.approx(71.0 - 1 / 9)
     assert train.get_ydata()[0] == pytest.approx(270.4, abs=0.1)  # exp(5.6)
-    assert switch.get_xdata()[0] == 9
+    assert switch.get_xdata()[0] == 8.5
     plt.close(figure)
 
 

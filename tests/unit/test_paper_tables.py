@@ -132,7 +132,9 @@ AWKWARD = "50% of A_B & C#1 {x} $y$ ~ ^ \\ [z] <t> | *s*"
 
 def awkward_table():
     group = Group(AWKWARD, ((Cell(AWKWARD), Cell("1.0 ± 0.1", bold=True)),))
-    return Table(AWKWARD, "my_preset-table1", (("Model", ""), ("A & B", "(r = 1)")), (group,))
+    return Table(
+        AWKWARD, AWKWARD, "my_preset-table1", (("Model", ""), ("A & B", "(r = 1)")), (group,)
+    )
 
 
 def test_latex_specials_are_escaped_everywhere():
@@ -163,7 +165,10 @@ def test_markdown_rows_all_have_the_same_number_of_cells():
 
 def test_csv_holds_the_plain_text():
     parsed = list(csv.reader(io.StringIO(to_csv(awkward_table()))))
-    assert parsed == [["Group", "Model", "A & B (r = 1)"], [AWKWARD, AWKWARD, "1.0 ± 0.1"]]
+    assert parsed == [
+        ["Preset", "Group", "Model", "A & B (r = 1)"],
+        [AWKWARD, AWKWARD, AWKWARD, "1.0 ± 0.1"],
+    ]
 
 
 def test_columns_are_as_wide_as_their_widest_cell():

@@ -91,14 +91,14 @@ def run(training):
 
 
 def test_averaging_starts_at_the_latest_after_the_given_epoch(corpus, tmp_path):
-    checkpoint.seed_everything(1)
+    torch.manual_seed(1)
     training = run(LMTraining(job(), corpus, tmp_path, torch.device("cpu")))
     assert [entry["averaged"] for entry in training.history.epochs] == [False, False, True, True]
     assert training.stopped == "schedule"
 
 
 def test_best_model_is_the_one_that_is_kept(corpus, tmp_path):
-    checkpoint.seed_everything(1)
+    torch.manual_seed(1)
     training = run(LMTraining(job(), corpus, tmp_path, torch.device("cpu")))
     tensors, _ = load_tensors(training.best_path)
     best = min(entry["valid_perplexity"] for entry in training.history.epochs)
@@ -107,7 +107,7 @@ def test_best_model_is_the_one_that_is_kept(corpus, tmp_path):
 
 
 def test_finetune_starts_from_the_model_and_averages_from_the_first_step(corpus, tmp_path):
-    checkpoint.seed_everything(1)
+    torch.manual_seed(1)
     first = run(LMTraining(job(), corpus, tmp_path / "a", torch.device("cpu")))
     initial, _ = load_tensors(first.best_path)
     training = LMTraining(job("finetune"), corpus, tmp_path / "b", torch.device("cpu"), initial)
@@ -120,15 +120,18 @@ def test_finetune_starts_from_the_model_and_averages_from_the_first_step(corpus,
     assert all(entry["averaged"] for entry in training.history.epochs)
 
 
-def test_finetune_stops_by_its_rule_and_keeps_the_initial_model(corpus, tmp_path):
-    checkpoint.seed_everything(1)
-    first = run(LMTraining(job(), corpus, tmp_path / "a", torch.device("cpu")))
-    initial, _ = load_tensors(first.best_path)
-    hopeless = job("finetune", optimisation={"lr": 500.0}, schedule={"nonmono": 0, "epochs": 9})
-    training = LMTraining(hopeless, corpus, tmp_path / "b", torch.device("cpu"), initial)
+def test_finetune_stops_by_its_rule_and_keeps_the_initial_model(corpus, tmp_path, monkeypatch):
+    """The loaded model's loss decides what is saved, but is not one of the losses of the rule."""
+    torch.manual_seed(1)
+    first = LMTraining(job(), corpus, tmp_path / "a", torch.device("cpu"))
+    initial = {name: value.clone() for name, value in first.model.state_dict().items()}
+    settings = job("finetune", schedule={"nonmono": 1, "epochs": 9})
+    training = LMTraining(settings, corpus, tmp_path / "b", torch.device("cpu"), initial)
+    losses = itertools.count(1.0)
+    monkeypatch.setattr(training, "_validate", lambda: next(losses))
     run(training)
     assert training.stopped == "stop rule"
-    assert len(training.history.epochs) == 1
+    assert training.losses == [2.0, 3.0, 4.0]
     kept, _ = load_tensors(training.best_path)
     assert all(torch.equal(kept[name], initial[name]) for name in initial)
 
@@ -148,13 +151,13 @@ def test_restored_at_any_step_the_run_ends_with_the_same_bits(corpus, tmp_path, 
     device = torch.device("cpu")
     initial = None
     if stage == "finetune":
-        checkpoint.seed_everything(5)
+        torch.manual_seed(5)
         initial = LMTraining(job(), corpus, tmp_path / "i", device).model.state_dict()
         initial = {name: value.clone() for name, value in initial.items()}
     settings = job(stage, schedule={"epochs": 3})
 
     def new(folder):
-        checkpoint.seed_everything(1)
+        torch.manual_seed(1)
         return LMTraining(settings, corpus, tmp_path / folder, device, initial)
 
     whole = run(new("whole"))
@@ -188,23 +191,42 @@ def test_restoring_a_finetune_run_keeps_its_best_model(corpus, tmp_path):
     assert training.best_path.read_bytes() == best
 
 
-def test_a_loss_that_is_not_a_number_stops_and_keeps_the_checkpoint(corpus, tmp_path):
-    checkpoint.seed_everything(1)
+@pytest.mark.parametrize("when", ["before the step", "by the step", "by the end of the epoch"])
+def test_nan_stops_with_one_line_and_keeps_the_last_good_checkpoint(corpus, tmp_path, when):
+    torch.manual_seed(1)
     training = LMTraining(job(), corpus, tmp_path, torch.device("cpu"))
     steps = itertools.count()
 
+    def spoil():
+        with torch.no_grad():
+            training.model.embedding.weight.fill_(math.nan)
+
     def step():
-        if next(steps) == 3:
-            with torch.no_grad():
-                training.model.embedding.weight.fill_(math.nan)
+        number = next(steps)
+        if when == "before the step" and number == 3:
+            spoil()
+        epoch = training.epoch
         LMTraining.step(training)
+        if when == "by the step" and number == 3:
+            spoil()
+        last = training.position >= len(training.train_data) - 2
+        if when == "by the end of the epoch" and epoch == 2 and last:
+            spoil()
 
     training.step = step
     with pytest.raises(UserError, match=r"not a finite number.*last good checkpoint is kept"):
         loop.run(training, tmp_path, interval=0.0)
-    tensors, meta = checkpoint.load(tmp_path)
-    assert meta["steps"] == 3
+    tensors, _ = checkpoint.load(tmp_path)
     assert all(value.isfinite().all() for value in tensors.values())
+
+
+def test_a_run_killed_before_its_first_checkpoint_leaves_no_trace_in_the_history(corpus, tmp_path):
+    for _ in range(2):
+        torch.manual_seed(1)
+        training = run(LMTraining(job(), corpus, tmp_path, torch.device("cpu")))
+    lines = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert len(lines) == len(training.history.epochs) == 4
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
 
 
 def test_tensors_come_back_with_their_metadata(tmp_path):

@@ -1,7 +1,6 @@
 """Shape of the DAG: dry runs of every preset, and how configuration mistakes are told."""
 
 import re
-import time
 
 import pytest
 
@@ -16,9 +15,7 @@ def job_counts(output):
 
 @pytest.mark.parametrize("preset", config.presets())
 def test_dry_run_of_every_preset(snakemake, preset):
-    started = time.monotonic()
     run = snakemake("--dry-run", "--config", f"preset={preset}")
-    seconds = time.monotonic() - started
     assert run.returncode == 0, run.stderr
     settings = config.resolve({}, preset)
     runs = len(settings["variants"]) * len(settings["seeds"])
@@ -28,7 +25,6 @@ def test_dry_run_of_every_preset(snakemake, preset):
     assert jobs["evaluate"] == runs * (len(settings["settings"]) + 2)
     assert jobs["table"] == 4
     assert jobs.get("fetch", 0) == (settings["lm"]["corpus"] != "synthetic")
-    assert seconds < 30
 
 
 def test_a_table_of_another_preset_can_be_asked_for_by_its_path(snakemake):
@@ -37,7 +33,7 @@ def test_a_table_of_another_preset_can_be_asked_for_by_its_path(snakemake):
     assert job_counts(run.stdout)["train"] == 18
 
 
-def test_two_seeds_and_one_variant_less(snakemake):
+def test_two_seeds_train_twice_as_much(snakemake):
     run = snakemake("--dry-run", "--config", "seeds=[1,2]")
     assert job_counts(run.stdout)["train"] == 12
 

@@ -8,9 +8,9 @@ import sys
 import time
 
 import pytest
-from conftest import copy_project
 from PIL import Image
 
+from conftest import copy_project
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")
@@ -86,7 +86,8 @@ def test_no_model_is_below_the_exact_entropy_of_the_source(demo):
     assert len(records) == 2 * 3 * (len(SETTINGS["settings"]) + 2)
     for record in records:
         for split, metrics in record["metrics"].items():
-            assert metrics["perplexity"] > oracle[split]["perplexity"]
+            for found in (metrics, metrics.get("tuned", metrics)):
+                assert found["perplexity"] > oracle[split]["perplexity"]
     trained = [r for r in records if r["setting"] == "original" and r["mode"] == "plain"]
     assert all(r["metrics"]["test"]["perplexity"] < 150 for r in trained)
 
@@ -113,8 +114,6 @@ def test_compressed_files_are_smaller_and_have_provenance(demo):
 
 @pytest.mark.slow
 def test_numbers_in_the_tables_are_those_of_the_records(demo):
-    with open(demo / "paper_tables/demo/table7.csv", newline="") as stream:
-        rows = {row[0]: row[1:] for row in csv.reader(stream) if row[0] == "G²-LSTM"}
     runs = demo / "results/demo/lm/g2/s1/finetune/eval"
     settings = ["original", "svd-k16", "svd-k8", "svd-k4", "svd-k2"]
     expected = [
@@ -122,7 +121,7 @@ def test_numbers_in_the_tables_are_those_of_the_records(demo):
         for name in settings
     ]
     with open(demo / "paper_tables/demo/table7.csv", newline="") as stream:
-        rows = [row for row in csv.reader(stream) if "G²-LSTM" in row]
+        rows = [row[2:] for row in csv.reader(stream) if "G²-LSTM" in row]
     shown = [cell.split(" ")[0] for cell in rows[0] if cell[:1].isdigit()]
     assert shown == [f"{value:.1f}" for value in expected]
 
@@ -136,12 +135,10 @@ def test_tables_come_back_from_the_records_alone(demo, environment, tmp_path):
             target = clone / path.relative_to(demo)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
-    started = time.monotonic()
-    output = snakemake(clone, environment, "--cores", "2", "paper_tables")
-    assert time.monotonic() - started < 60
+    output = snakemake(clone, environment, "--cores", "2", "all")
     assert "rule train" not in output
     assert not list(clone.glob("results/**/*.safetensors"))
-    for name in [*TABLES, "comparison.md", "claims.md"]:
+    for name in [*TABLES, *FIGURES, "comparison.md", "claims.md"]:
         again, first = (folder / "paper_tables/demo" / name for folder in (clone, demo))
         assert again.read_bytes() == first.read_bytes(), name
-    assert "Nothing to be done" in snakemake(clone, environment, "--cores", "2", "paper_tables")
+    assert "Nothing to be done" in snakemake(clone, environment, "--cores", "2", "all")

@@ -11,12 +11,12 @@ rule fetch:
     localrule: True
     conda:
         "../../envs/data.yaml"
-    params:
+    resources:
         mirror=mirror_option,
     message:
         "fetch the data set {wildcards.dataset}"
     shell:
-        "python -m g2lstm fetch --dataset {wildcards.dataset} {params.mirror}"
+        "python -m g2lstm fetch --dataset {wildcards.dataset} {resources.mirror}"
         " --record {output.record} &> {log}"
 
 

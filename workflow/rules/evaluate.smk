@@ -17,15 +17,15 @@ rule evaluate:
     threads: threads("evaluate")
     resources:
         gpu=gpus,
+        device=option("device"),
     params:
         labels=evaluation_labels,
         settings=evaluation_settings,
         splits=evaluated_splits,
-        device=option("device"),
     message:
         "evaluate {wildcards.variant}, seed {wildcards.seed}, {wildcards.stage}: {wildcards.setting}"
     shell:
         "python -m g2lstm evaluate --model {input.model} --corpus {input.corpus}"
         " --labels {params.labels:q} --settings {params.settings:q} --splits {params.splits}"
         " --plain {output.plain} --cache {output.cache}"
-        " --device {params.device} --threads {threads} &> {log}"
+        " --device {resources.device} --threads {threads} &> {log}"

@@ -16,17 +16,18 @@ rule train:
     conda:
         "../../envs/torch.yaml"
     threads: threads("train")
+    # Device and minutes do not decide the result: a change of a resource runs nothing again.
     resources:
         gpu=gpus,
+        device=option("device"),
+        checkpoint_minutes=option("checkpoint_minutes"),
     params:
         job=training_job,
         labels=training_labels,
-        device=option("device"),
-        minutes=option("checkpoint_minutes"),
     message:
         "{wildcards.stage} {wildcards.variant}, seed {wildcards.seed} ({wildcards.preset})"
     shell:
         "exec python -m g2lstm train --job {params.job:q} --labels {params.labels:q}"
         " --corpus {input.corpus} --initial {input.initial} --model {output.model}"
-        " --record {output.record} --checkpoint-minutes {params.minutes}"
-        " --device {params.device} --threads {threads} &> {log}"
+        " --record {output.record} --checkpoint-minutes {resources.checkpoint_minutes}"
+        " --device {resources.device} --threads {threads} &> {log}"

@@ -1,7 +1,7 @@
 """One recurrent layer with a gate policy (plain, sharpened, gumbel) and its kernels.
 
 ``gates``      the three gate policies and the Gumbel noise
-``layer``      the layer that models use: parameters, weight drop, choice of kernel
+``layer``      the layer that models use: parameters, gate policy, weight drop
 ``pytorch``    training kernel in PyTorch calls with a hand-written backward
 ``reference``  the definition, step by step: what every kernel is tested against
 

@@ -1,4 +1,4 @@
-"""The LSTM layer that models use: parameters, gate policy, weight drop and choice of kernel."""
+"""The LSTM layer that models use: parameters, gate policy, weight drop, and a kernel."""
 
 import torch
 from torch import nn
@@ -13,11 +13,12 @@ class LSTMLayer(nn.Module):
     Parameters ``weight_ih`` (4 · hidden, inputs), ``weight_hh`` (4 · hidden, hidden) and ``bias``
     (4 · hidden) hold the gates one after the other in the order input, forget, candidate, output,
     so the matrix of each gate is a view (:meth:`gate`). All start uniform on
-    ±1/sqrt(hidden), as in AWD-LSTM.
+    ±1/sqrt(hidden), as in AWD-LSTM. ``kernel`` computes the layer in training.
     """
 
-    def __init__(self, inputs, hidden, policy=None, weight_drop=0.0):
+    def __init__(self, inputs, hidden, policy=None, weight_drop=0.0, kernel=pytorch.lstm):
         super().__init__()
+        self.kernel = kernel
         self.hidden = hidden
         self.policy = policy or GatePolicy()
         self.weight_drop = weight_drop
@@ -56,7 +57,7 @@ class LSTMLayer(nn.Module):
         if self.policy.noisy:
             noise = gumbel_noise(x.shape[0], x.shape[1], self.hidden, self.policy, like=bias)
             noise /= self.policy.tau
-        y, h, c = pytorch.lstm(x, *state, weight_ih, weight_hh, bias, noise)
+        y, h, c = self.kernel(x, *state, weight_ih, weight_hh, bias, noise)
         return y, (h, c)
 
     def _temperature_scale(self):

@@ -16,8 +16,8 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None):
 
 
 def _turned(array):
-    """Swap the last two dimensions: (..., batch, units) to (..., units, batch) and back."""
-    return array.transpose(-1, -2).contiguous()
+    """Return a copy of (..., batch, units) as (..., units, batch), or the other way round."""
+    return array.transpose(-1, -2).clone(memory_format=torch.contiguous_format)
 
 
 class _LSTM(torch.autograd.Function):

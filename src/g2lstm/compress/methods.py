@@ -6,7 +6,8 @@ Each method is a frozen dataclass whose fields are its parameters, with
 - ``restore(packed)``: the float32 matrix (rows, cols) that the packed arrays stand for;
 - ``paper_factor(blocks, input_size, hidden_size)``: the compression factor as the paper counts it.
 
-A new method is one more class and one more entry in ``METHODS``.
+A new method is one more class and entry in ``METHODS``, its parameters in the configuration schema,
+and the title of its columns in :mod:`g2lstm.paper.cells`.
 """
 
 import math

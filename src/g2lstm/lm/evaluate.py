@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from g2lstm.errors import UserError
 from g2lstm.lm import cache
 from g2lstm.lm.perplexity import summarise
 
 TOKENS_PER_CHUNK = 2000
+MINIMAL_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,17 @@ class Stream:
 
 
 def batchify(tokens, batch, device="cpu"):
-    """Cut a stream into ``batch`` columns, (rows, batch); the remainder is left out."""
+    """Cut a stream into ``batch`` columns, (rows, batch); the remainder is left out.
+
+    Raises UserError when a column would hold nothing to predict.
+    """
     tokens = torch.as_tensor(tokens, dtype=torch.long)
     rows = len(tokens) // batch
+    if rows < MINIMAL_ROWS:
+        raise UserError(
+            f"a batch of {batch} columns is too many for {len(tokens)} tokens; "
+            "lower batch, valid_batch or test_batch"
+        )
     return tokens[: rows * batch].view(batch, rows).T.contiguous().to(device)
 
 

@@ -59,10 +59,6 @@ class LMTraining:
         self.best_path = Path(folder) / BEST
         self.train_data = batchify(corpus.splits["train"], self.settings["batch"], device)
         self.valid_data = batchify(corpus.splits["valid"], job["valid_batch"], device)
-        if len(self.train_data) < 3:
-            raise UserError(
-                f"batch = {self.settings['batch']} leaves fewer than 3 rows of training text"
-            )
         self.optimiser = AveragingSGD(
             self.model.parameters(), self.settings["weight_decay"], self.settings["clip"]
         )
@@ -73,10 +69,10 @@ class LMTraining:
 
     def start(self):
         """Do what comes before the first step: the model to finetune is the first best model."""
+        self.history.rewind([])
         if self.finetune:
             self.optimiser.start_averaging()
             self.best = self._validate()
-            self.losses.append(self.best)
             self._save_best()
 
     @property
@@ -112,8 +108,6 @@ class LMTraining:
     def _regularisation(self, raw, dropped):
         """Activation regularisation (on the dropped output) and temporal AR (on the raw one)."""
         ar = self.settings["alpha"] * dropped.pow(2).mean()
-        if len(raw) == 1:
-            return ar
         return ar + self.settings["beta"] * (raw[1:] - raw[:-1]).pow(2).mean()
 
     def _start_epoch(self):
@@ -124,10 +118,11 @@ class LMTraining:
     def _mean_loss(self):
         return (self.sums[0] / self.sums[1]).item()
 
-    def _check_finite(self):
-        if not math.isfinite(self.sums[0].item()):
+    def _check_finite(self, *values):
+        """Raise UserError when the loss of the epoch or one of ``values`` is NaN or infinite."""
+        if not all(torch.as_tensor(v).isfinite().all() for v in (self.sums, *values)):
             raise UserError(
-                f"the training loss is not a finite number in epoch {self.epoch}, row "
+                f"the loss or a weight is not a finite number in epoch {self.epoch}, row "
                 f"{self.position}; the last good checkpoint is kept; lower optimisation.lr "
                 f"(now {self.settings['lr']}) or optimisation.clip and run again"
             )
@@ -170,6 +165,7 @@ class LMTraining:
         self.model.eval()
         loss = nats_per_token(self.model, self.valid_data)
         self.model.train()
+        self._check_finite(loss)
         return loss
 
     def _save_best(self):
@@ -177,8 +173,8 @@ class LMTraining:
 
     def state(self):
         """Return ``(tensors, meta)`` that :meth:`restore` needs to go on bit for bit."""
-        self._check_finite()
         averages, optimiser = self.optimiser.state()
+        self._check_finite(*self.model.parameters(), *averages.values())
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"optimiser.{name}": value for name, value in averages.items()}
         for k, (h, c) in enumerate(self.state_of_rows):

@@ -120,6 +120,11 @@ TABLES = {
 }
 
 
+def scale(layout):
+    """Return what the numbers of a preset are, as it stands beside each of them."""
+    return layout["label"] + ("; not comparable with print" if layout["reduced"] else "")
+
+
 def table_spec(table_id):
     """Return the entry of a table such as ``table3``; UserError when there is none."""
     if table_id not in TABLES:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, ScalarFo
 
 from g2lstm.errors import UserError
 from g2lstm.paper.aggregate import read_summary
-from g2lstm.paper.cells import VARIANTS, measured_cells, resolve_columns
+from g2lstm.paper.cells import VARIANTS, measured_cells, resolve_columns, scale
 from g2lstm.paper.style import COLUMN_WIDTH, LINES, STYLE, save
 from g2lstm.records import read_record
 
@@ -29,7 +29,7 @@ def write_learning_curve(record_paths, layout, stem):
     _require_one_run(records)
     for suffix in (".png", ".pdf"):
         with plt.rc_context(STYLE):
-            save(_learning_curve(records, layout["label"]), f"{stem}{suffix}")
+            save(_learning_curve(records, scale(layout)), f"{stem}{suffix}")
 
 
 def write_rank_curve(summary_path, layout, stem):
@@ -69,7 +69,7 @@ def _learning_curve(records, label):
     axes.plot(epochs, valid, color=colour, label="Validation")
     switch = next((i for i, epoch in enumerate(history[:before], 1) if epoch["averaged"]), None)
     if switch:
-        axes.axvline(switch, color="black", lw=0.8, ls=":", label="Switch to averaging")
+        axes.axvline(switch - 0.5, color="black", lw=0.8, ls=":", label="Switch to averaging")
     if len(history) > before:
         edges = before + 0.5, len(history) + 0.5
         axes.axvspan(*edges, color="#f0e442", alpha=0.25, lw=0, label="Finetuning")
@@ -116,7 +116,7 @@ def _write_setting_curve(table_id, parameter, xlabel, summary_path, layout, stem
     for suffix in (".png", ".pdf"):
         with plt.rc_context(STYLE):
             figure = _setting_curve(cells, settings, xlabel, ranks=parameter == "k")
-            _title(figure.axes[0], layout["label"])
+            _title(figure.axes[0], scale(layout))
             save(figure, f"{stem}{suffix}")
 
 

@@ -67,12 +67,14 @@ def to_markdown(table):
 
 
 def to_csv(table):
-    """Return the cells as CSV, with the group of each row in the first column."""
+    """Return the cells as CSV, with the preset and the group of each row in the first columns."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["Group", *(" ".join(lines).strip() for lines in table.header)])
+    writer.writerow(["Preset", "Group", *(" ".join(lines).strip() for lines in table.header)])
     for group in table.groups:
-        writer.writerows([group.title, *(cell.text for cell in row)] for row in group.rows)
+        writer.writerows(
+            [table.scale, group.title, *(cell.text for cell in row)] for row in group.rows
+        )
     return stream.getvalue()
 
 

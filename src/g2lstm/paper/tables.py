@@ -15,6 +15,7 @@ from g2lstm.paper.cells import (
     number_text,
     printed_value,
     resolve_columns,
+    scale,
     table_spec,
     values_by_run,
 )
@@ -41,8 +42,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to render: header (one pair of lines a column), groups of rows, caption."""
+    """A table ready to render: header (one pair of lines a column), groups of rows, caption.
 
+    ``scale`` says which preset the numbers are of.
+    """
+
+    scale: str
     caption: str
     label: str
     header: tuple
@@ -69,15 +74,17 @@ def build_table(table_id, summary, published, layout):
         for title, row_ids in spec.groups.items()
     ]
     quoted = False
+    synthetic = is_synthetic(summary, spec.task)
+    if synthetic:
+        groups.append(_oracle_group(summary, spec, columns))
     if spec.compressed is not None:
         groups.append(_size_group(table_id, summary, layout, columns))
-    elif is_synthetic(summary, spec.task):
-        groups.append(_oracle_group(summary, spec, columns))
-    else:
+    elif not synthetic:
         quoted = True
         groups.insert(0, _literature_group(spec, published, columns))
     header = tuple(_header_lines(column.title) for column in columns.values())
     return Table(
+        scale=scale(layout),
         caption=_caption(table_id, layout, cells, quoted),
         label=f"{layout['preset']}-{table_id}",
         header=(("Model", ""), *header),
@@ -195,8 +202,7 @@ def _caption(table_id, layout, cells, quoted):
     spec, number = table_spec(table_id), table_id.removeprefix("table")
     sentences = [
         f"{spec.title} (Table {number} of Li et al., 2018).",
-        f"Preset {layout['label']}"
-        + ("; not comparable with print." if layout["reduced"] else "."),
+        f"Preset {scale(layout)}.",
     ]
     counts = sorted({len(values) for values in cells.values()})
     if counts == [1]:

@@ -6,16 +6,14 @@ finished run again. Only one process at a time may hold the folder.
 """
 
 import fcntl
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from g2lstm.errors import UserError
-from g2lstm.records import digest
+from g2lstm.records import digest, link_or_copy
 from g2lstm.training.tensors import load_tensors, save_tensors
 
 CURRENT, PREVIOUS, LOCK = "checkpoint.safetensors", "checkpoint.previous.safetensors", "lock"
@@ -41,6 +39,8 @@ def locked(folder):
             raise UserError(
                 f"{folder} is in use by another training process; wait for it or stop it first"
             ) from None
+        for torn in folder.glob(".*.safetensors"):  # of a process killed while it wrote
+            torn.unlink()
         yield
 
 
@@ -49,9 +49,7 @@ def save(folder, tensors, meta):
     folder = Path(folder)
     current = folder / CURRENT
     if current.exists():
-        previous = folder / PREVIOUS
-        previous.unlink(missing_ok=True)
-        os.link(current, previous)
+        link_or_copy(current, folder / PREVIOUS)
     save_tensors(current, {**tensors, **_generator_states()}, meta)
 
 
@@ -91,9 +89,3 @@ def _restore_generators(tensors):
     torch.set_rng_state(tensors.pop("rng.cpu"))
     if "rng.cuda" in tensors:
         torch.cuda.set_rng_state(tensors.pop("rng.cuda"))
-
-
-def seed_everything(seed):
-    """Seed PyTorch (all devices) and NumPy."""
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002  for libraries that use the global generator

@@ -24,6 +24,8 @@ def choose(name, threads=None):
             f"device = {name} does not exist here ({count} CUDA devices found); "
             "set device to cpu or auto"
         )
+    torch.cuda.set_device(device)
     torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     return device

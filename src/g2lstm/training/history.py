@@ -9,6 +9,8 @@ from pathlib import Path
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from g2lstm.records import write_text
+
 
 class History:
     """Epochs of one run, kept in its checkpoint folder.
@@ -58,7 +60,7 @@ class History:
         self.epochs = epochs
         if self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            self.path.write_text("".join(lines[: len(epochs)]), encoding="utf-8")
+            write_text(self.path, "".join(lines[: len(epochs)]))
 
     def _to_tensorboard(self, entry):
         if self.writer is None:

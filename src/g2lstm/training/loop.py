@@ -59,9 +59,10 @@ def run(training, folder, interval, time_budget=None):
         last = time.monotonic()
         while not training.finished:
             training.step()
+            asked = bool(stop)
             due = time.monotonic() - last > interval
-            if stop or due or training.finished:
+            if asked or due or training.finished:
                 checkpoint.save(folder, *training.state())
                 last = time.monotonic()
-            if stop and not training.finished:
+            if asked and not training.finished:
                 raise Interrupted(f"{stop.reason}: stopped and saved at {training.progress}")
