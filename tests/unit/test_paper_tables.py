@@ -71,6 +71,12 @@ def test_table1_of_a_synthetic_corpus_has_the_oracle_and_no_literature(tmp_path)
     assert "Zaremba" not in to_latex(table)
 
 
+def test_the_oracle_stands_beside_the_original_models_only(tmp_path):
+    table = build(tmp_path, [*printed_evaluations(PRINTED), oracle()], DEMO, 7)
+    reference = next(group for group in table.groups if group.title == "Reference")
+    assert [cell.text for cell in reference.rows[0][1:]] == ["41.7"] + 4 * [MISSING]
+
+
 def test_table1_of_a_real_corpus_quotes_the_literature(tmp_path):
     table = build(tmp_path, printed_evaluations(PRINTED), paper_layout(), 1)
     quoted = rows_of(table)["Existing results", "Variational RHN (Zilly et al., 2016)†"]

@@ -169,6 +169,8 @@ def _oracle_group(summary, spec, columns):
     found = values_by_run(summary)
 
     def cell(column):
+        if column.select.get("setting", "original") != "original":
+            return Cell(MISSING)
         wanted = {**spec.select, **column.select, **ORACLE_RUN}
         values = found.get(tuple(wanted[name] for name in RUN))
         return Cell(MISSING if values is None else number_text(values, column))
