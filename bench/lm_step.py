@@ -24,20 +24,15 @@ class Layers(torch.nn.Module):
 
     def __init__(self, kernel):
         super().__init__()
-        self.kernel = kernel
         policy = GatePolicy("gumbel", tau=0.9, p=0.2)
         self.layers = torch.nn.ModuleList(
-            LSTMLayer(inputs, hidden, policy, weight_drop=0.5)
-            for inputs, hidden in itertools.pairwise(SIZES)
+            LSTMLayer(inputs, hidden, policy, weight_drop=0.5, kernel=kernel)
+            for inputs, hidden in pairwise(SIZES)
         )
 
     def forward(self, x):
-        pytorch.lstm, kept = self.kernel, pytorch.lstm
-        try:
-            for layer in self.layers:
-                x, _ = layer(x, layer.initial_state(x.shape[1]))
-        finally:
-            pytorch.lstm = kept
+        for layer in self.layers:
+            x, _ = layer(x, layer.initial_state(x.shape[1]))
         return x
 
 

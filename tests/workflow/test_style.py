@@ -1,5 +1,6 @@
 """Lint and format of rules and code, and documents made from their source."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,15 @@ def test_environments_pin_the_versions_of_the_requirements():
             if "=" in line and "python=3" not in line:
                 name, version = line.strip("- ").split("=")
                 assert pinned[conda_names.get(name, name)] == version, f"{path.name}: {name}"
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
+    missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
+    assert not missing
 
 
 def test_configuration_page_is_the_one_of_the_schema():
