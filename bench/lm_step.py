@@ -7,10 +7,10 @@ the table shows medians over the rounds, and the medians of the ratios taken wit
 """
 
 import argparse
-import itertools
 import os
 import statistics
 import time
+from itertools import pairwise
 
 import torch
 
@@ -42,7 +42,7 @@ class StockLayers(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = torch.nn.ModuleList(
-            torch.nn.LSTM(inputs, hidden) for inputs, hidden in itertools.pairwise(SIZES)
+            torch.nn.LSTM(inputs, hidden) for inputs, hidden in pairwise(SIZES)
         )
 
     def forward(self, x):
