@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from g2lstm import config, stages
 from g2lstm.arrays import load_arrays, save_arrays
 from g2lstm.compress.model_file import compress_model, reconstruct
 from g2lstm.data.corpus import Corpus
 from g2lstm.records import file_sha256, read_record
+from g2lstm.training import device
 
 SETTINGS = {
     "round-r0.2": {"method": "round", "r": 0.2},
@@ -112,3 +114,9 @@ def test_another_setting_trains_in_another_folder_and_the_first_comes_back(train
     assert len(list((folder / "ckpt").iterdir())) == 2
     train(folder, job)
     assert file_sha256(folder / "model.safetensors") == before
+
+
+def test_numbers_too_small_to_be_normal_count_as_zero():
+    """They come up in saturated gates and would halve the speed of training."""
+    device.choose("cpu")
+    assert (torch.tensor([1e-39]) * 1.0).item() == 0.0

@@ -1,14 +1,8 @@
-"""Choice of the device, of the number of CPU threads, and of how memory is allocated."""
-
-import contextlib
-import ctypes
+"""Choice of the device and of the number of CPU threads."""
 
 import torch
 
 from g2lstm.errors import UserError
-
-# Parameters of glibc's mallopt.
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 
 
 def choose(name, threads=None):
@@ -17,7 +11,9 @@ def choose(name, threads=None):
     ``auto`` is a CUDA device when there is one, else the CPU. Raises UserError when the device
     does not exist.
     """
-    _keep_freed_memory()
+    # The derivatives of saturated gates are too small for normal numbers, and arithmetic on such
+    # numbers halves the speed of a training step. Threads made later inherit this.
+    torch.set_flush_denormal(True)
     if threads is not None:
         torch.set_num_threads(threads)
     if name == "auto":
@@ -36,15 +32,3 @@ def choose(name, threads=None):
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     return device
-
-
-def _keep_freed_memory():
-    """Let the process keep the large blocks it frees: the next step needs them again.
-
-    By default glibc maps such a block afresh each time, and the page faults cost a quarter of a
-    training step. Where there is no glibc, nothing changes.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(MMAP_THRESHOLD, 1 << 30)
-        libc.mallopt(TRIM_THRESHOLD, (1 << 31) - 1)
