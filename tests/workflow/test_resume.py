@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from g2lstm import config
 from g2lstm.data.prepare import prepare_language_model
 from g2lstm.records import file_sha256

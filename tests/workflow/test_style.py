@@ -22,7 +22,7 @@ def run(*command):
 @pytest.mark.parametrize(
     "command",
     [
-        ("ruff", "check", "src", "tests", "bench"),
+        ("ruff", "check", "--no-cache", "src", "tests", "bench"),
         ("ruff", "format", "--check", "src", "tests", "bench"),
         ("snakefmt", "--check", "Snakefile", "workflow"),
         ("snakemake", "--lint", "--workflow-profile", "none"),
