@@ -12,7 +12,7 @@ from g2lstm.cells import GatePolicy
 from g2lstm.lm.evaluate import batchify, evaluate, nats_per_token, read_stream
 from g2lstm.lm.model import Dropout, LanguageModel, locked_dropout
 from g2lstm.lm.perplexity import summarise
-from g2lstm.lm.softmax import linear_cross_entropy
+from g2lstm.training.softmax import linear_cross_entropy
 
 NO_DROPOUT = Dropout(embedding=0, input=0, hidden=0, output=0, weight=0)
 

@@ -70,3 +70,29 @@ def gumbel_noise(steps, batch, hidden, policy, like):
     # silent gate has log(1) = 0, and the logarithm of a negative number would be slow.
     ratio = u + policy.eps
     return ratio.div_(u.neg_().add_(1 + policy.eps)).masked_fill_(silent, 1.0).log_()
+
+
+def temperature_scale(policy, training, bias):
+    """Return the factor of each row of a weight matrix, 1/τ for input and forget gate, else 1.
+
+    (4 · hidden), like ``bias``; None for τ = 1. σ((x·W + h·U + b) / τ) is an LSTM with these rows
+    divided by τ: no kernel needs to know τ.
+    """
+    tau = policy.temperature(training)
+    if tau == 1.0:
+        return None
+    scale = torch.ones_like(bias)
+    scale[: len(bias) // 2] = 1.0 / tau
+    return scale
+
+
+def training_noise(steps, batch, policy, bias):
+    """Return the noise that training adds to scaled pre-activations, B·L/τ; None without noise.
+
+    (steps, batch, 2 · hidden) for a ``bias`` of 4 · hidden.
+    """
+    if not policy.noisy:
+        return None
+    noise = gumbel_noise(steps, batch, len(bias) // 4, policy, like=bias)
+    noise /= policy.tau
+    return noise

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from g2lstm.cells import pytorch
-from g2lstm.cells.gates import GatePolicy, gumbel_noise
+from g2lstm.cells.gates import GatePolicy, temperature_scale, training_noise
 
 
 class LSTMLayer(nn.Module):
@@ -12,11 +12,14 @@ class LSTMLayer(nn.Module):
 
     Parameters ``weight_ih`` (4 · hidden, inputs), ``weight_hh`` (4 · hidden, hidden) and ``bias``
     (4 · hidden) hold the gates one after the other in the order input, forget, candidate, output,
-    so the matrix of each gate is a view (:meth:`gate`). All start uniform on
-    ±1/sqrt(hidden), as in AWD-LSTM. ``kernel`` computes the layer in training.
+    so the matrix of each gate is a view (:meth:`gate`); with ``context`` units of a second input
+    there is ``weight_ctx`` (4 · hidden, context) too. All start uniform on ±1/sqrt(hidden), as in
+    AWD-LSTM. ``kernel`` computes the layer in training.
     """
 
-    def __init__(self, inputs, hidden, policy=None, weight_drop=0.0, kernel=pytorch.lstm):
+    def __init__(
+        self, inputs, hidden, policy=None, weight_drop=0.0, context=0, kernel=pytorch.lstm
+    ):
         super().__init__()
         self.kernel = kernel
         self.hidden = hidden
@@ -24,6 +27,8 @@ class LSTMLayer(nn.Module):
         self.weight_drop = weight_drop
         self.weight_ih = nn.Parameter(torch.empty(4 * hidden, inputs))
         self.weight_hh = nn.Parameter(torch.empty(4 * hidden, hidden))
+        if context:
+            self.weight_ctx = nn.Parameter(torch.empty(4 * hidden, context))
         self.bias = nn.Parameter(torch.empty(4 * hidden))
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -(hidden**-0.5), hidden**-0.5)
@@ -39,38 +44,36 @@ class LSTMLayer(nn.Module):
         zero = self.bias.new_zeros(batch, self.hidden)
         return zero, zero
 
-    def forward(self, x, state):
+    def forward(self, x, state, context=None):
         """Run the layer over a chunk.
 
-        ``x`` is (steps, batch, inputs), ``state`` a pair of (batch, hidden). Returns the hidden
-        states (steps, batch, hidden) and the new state. In training mode the noise is fresh for
-        each step, unit and example, and the weight-drop mask fresh for each call.
+        ``x`` is (steps, batch, inputs), ``state`` a pair of (batch, hidden), ``context`` (steps,
+        batch, context units) for a layer that has any. Returns the hidden states (steps, batch,
+        hidden) and the new state. In training mode the noise is fresh for each step, unit and
+        example, and the weight-drop mask fresh for each call.
         """
-        scale = self._temperature_scale()
-        weight_ih, bias = self.weight_ih, self.bias
-        if scale is not None:
-            weight_ih, bias = weight_ih * scale[:, None], bias * scale
-        weight_hh = self._recurrent_weight(scale)
+        weights = self.effective_weights()
+        if context is not None:
+            x = torch.cat([x, context], dim=2)
         if not self.training:
-            return _evaluate(x, state, weight_ih, weight_hh, bias)
-        noise = None
-        if self.policy.noisy:
-            noise = gumbel_noise(x.shape[0], x.shape[1], self.hidden, self.policy, like=bias)
-            noise /= self.policy.tau
-        y, h, c = self.kernel(x, *state, weight_ih, weight_hh, bias, noise)
+            return _evaluate(x, state, *weights)
+        noise = training_noise(*x.shape[:2], self.policy, self.bias)
+        y, h, c = self.kernel(x, *state, *weights, noise)
         return y, (h, c)
 
-    def _temperature_scale(self):
-        """Return the factor of each row, 1/τ for the input and forget gates, or None for τ = 1.
+    def effective_weights(self):
+        """Return ``(weight_ih, weight_hh, bias)`` of a plain LSTM that computes this layer.
 
-        σ((x·W + h·U + b) / τ) is an LSTM with these rows divided by τ: no kernel needs to know τ.
+        Temperature and weight drop (one mask for this call) are applied; the matrix of the
+        context stands beside that of the input.
         """
-        tau = self.policy.temperature(self.training)
-        if tau == 1.0:
-            return None
-        scale = torch.ones_like(self.bias)
-        scale[: 2 * self.hidden] = 1.0 / tau
-        return scale
+        scale = temperature_scale(self.policy, self.training, self.bias)
+        weight_ih, bias = self.weight_ih, self.bias
+        if hasattr(self, "weight_ctx"):
+            weight_ih = torch.cat([weight_ih, self.weight_ctx], dim=1)
+        if scale is not None:
+            weight_ih, bias = weight_ih * scale[:, None], bias * scale
+        return weight_ih, self._recurrent_weight(scale), bias
 
     def _recurrent_weight(self, scale):
         """Return ``weight_hh`` after weight drop (one mask for this call) and temperature."""

@@ -15,9 +15,37 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None):
     return _LSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, noise)
 
 
-def _turned(array):
+def turned(array):
     """Return a copy of (..., batch, units) as (..., units, batch), or the other way round."""
     return array.transpose(-1, -2).clone(memory_format=torch.contiguous_format)
+
+
+def forward_step(gates, c_old, c_new, tanh_c, h_new):
+    """Turn the pre-activations ``gates`` (4 · hidden, batch) into gate values, in place.
+
+    Writes the new cell state, its tanh and the new hidden state, each (hidden, batch).
+    """
+    hidden = len(c_old)
+    i_f, g, o = gates.split((2 * hidden, hidden, hidden))
+    i, f = i_f.sigmoid_().chunk(2)
+    torch.mul(f, c_old, out=c_new).addcmul_(i, g.tanh_())
+    torch.tanh(c_new, out=tanh_c)
+    torch.mul(o.sigmoid_(), tanh_c, out=h_new)
+
+
+def backward_step(gates, c_old, tanh_c, d_h, d_c, delta):
+    """Write the gradient with respect to a step's pre-activations to ``delta`` (4 · hidden, batch).
+
+    ``gates`` are the values of :func:`forward_step`; ``d_h`` and ``d_c`` (hidden, batch) the
+    gradients of its hidden and cell state. Afterwards ``d_c`` is that of ``c_old``.
+    """
+    slope, to_c = _local_derivatives(gates, c_old, tanh_c)
+    hidden, batch = tanh_c.shape
+    blocks = delta.view(4, hidden, batch)
+    d_c.addcmul_(d_h, to_c)
+    torch.mul(d_c, slope[:3], out=blocks[:3])
+    torch.mul(d_h, slope[3], out=blocks[3])
+    d_c *= gates[hidden : 2 * hidden]
 
 
 class _LSTM(torch.autograd.Function):
@@ -29,7 +57,7 @@ class _LSTM(torch.autograd.Function):
         projected = torch.addmm(bias, rows, weight_ih.T).view(steps, batch, 4 * hidden)
         if noise is not None:
             projected[:, :, : 2 * hidden] += noise
-        gates = _turned(projected)
+        gates = turned(projected)
         h = gates.new_empty(steps + 1, hidden, batch)
         c = gates.new_empty(steps + 1, hidden, batch)
         tanh_c = gates.new_empty(steps, hidden, batch)
@@ -37,35 +65,26 @@ class _LSTM(torch.autograd.Function):
         for gate, h_old, h_new, c_old, c_new, tanh_new in zip(
             gates, h[:-1], h[1:], c[:-1], c[1:], tanh_c, strict=True
         ):
-            gate.addmm_(weight_hh, h_old)
-            i_f, g, o = gate.split((2 * hidden, hidden, hidden))
-            i, f = i_f.sigmoid_().chunk(2)
-            torch.mul(f, c_old, out=c_new).addcmul_(i, g.tanh_())
-            torch.tanh(c_new, out=tanh_new)
-            torch.mul(o.sigmoid_(), tanh_new, out=h_new)
+            forward_step(gate.addmm_(weight_hh, h_old), c_old, c_new, tanh_new, h_new)
         ctx.save_for_backward(rows, weight_ih, weight_hh, gates, h, c, tanh_c)
-        return _turned(h[1:]), _turned(h[-1]), _turned(c[-1])
+        return turned(h[1:]), turned(h[-1]), turned(c[-1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_y, grad_h, grad_c):
         rows, weight_ih, weight_hh, gates, h, c, tanh_c = ctx.saved_tensors
         steps, hidden, batch = tanh_c.shape
-        recurrent = _turned(weight_hh)
-        delta = torch.empty_like(gates).view(steps, 4, hidden, batch)
-        grad_y, d_h, d_c = _turned(grad_y), _turned(grad_h), _turned(grad_c)
+        recurrent = turned(weight_hh)
+        delta = torch.empty_like(gates)
+        grad_y, d_h, d_c = turned(grad_y), turned(grad_h), turned(grad_c)
         for t in reversed(range(steps)):
-            slope, to_c = _local_derivatives(gates[t], c[t], tanh_c[t])
             d_h += grad_y[t]
-            d_c.addcmul_(d_h, to_c)
-            torch.mul(d_c, slope[:3], out=delta[t, :3])
-            torch.mul(d_h, slope[3], out=delta[t, 3])
-            d_c *= gates[t, hidden : 2 * hidden]
-            torch.mm(recurrent, delta[t].view(4 * hidden, batch), out=d_h)
-        by_rows = _turned(delta.view(steps, 4 * hidden, batch))
+            backward_step(gates[t], c[t], tanh_c[t], d_h, d_c, delta[t])
+            torch.mm(recurrent, delta[t], out=d_h)
+        by_rows = turned(delta)
         flat = by_rows.view(steps * batch, 4 * hidden)
         d_x = (flat @ weight_ih).view(steps, batch, -1) if ctx.needs_input_grad[0] else None
-        d_weight_hh = flat.T @ _turned(h[:-1]).view(steps * batch, hidden)
+        d_weight_hh = flat.T @ turned(h[:-1]).view(steps * batch, hidden)
         d_noise = by_rows[:, :, : 2 * hidden] if ctx.needs_input_grad[6] else None
         return d_x, d_h.T, d_c.T, flat.T @ rows, d_weight_hh, flat.sum(0), d_noise
 

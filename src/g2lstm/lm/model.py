@@ -9,7 +9,7 @@ from torch import nn
 
 from g2lstm.cells import GatePolicy, LSTMLayer
 from g2lstm.compress.model_file import load_model
-from g2lstm.lm.softmax import linear_cross_entropy
+from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
 
 

@@ -13,10 +13,10 @@ from g2lstm.errors import UserError
 from g2lstm.lm.evaluate import batchify, nats_per_token
 from g2lstm.lm.model import build_model
 from g2lstm.training.history import History
+from g2lstm.training.loop import BEST
 from g2lstm.training.optimiser import AveragingSGD
 from g2lstm.training.tensors import save_tensors
 
-BEST = "best.safetensors"
 SHORTEST_CHUNK = 5
 STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the device
 

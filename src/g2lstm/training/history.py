@@ -13,7 +13,7 @@ from g2lstm.records import write_text
 
 
 class History:
-    """Epochs of one run, kept in its checkpoint folder.
+    """Epochs (or validations) of one run, kept in its checkpoint folder.
 
     ``epochs`` holds what is deterministic and goes into checkpoints and records;
     ``history.jsonl`` has the same lines with the seconds each epoch took. On a terminal a
@@ -47,8 +47,9 @@ class History:
         with open(self.path, "a", encoding="utf-8") as stream:
             stream.write(json.dumps({**entry, "seconds": round(seconds, 2)}) + "\n")
         tqdm.write(
-            f"epoch {entry['epoch']:3d}  train ppl {_perplexity(entry['train_loss']):8.2f}  "
+            f"epoch {entry['epoch']:6g}  train ppl {_perplexity(entry['train_loss']):8.2f}  "
             f"valid ppl {entry['valid_perplexity']:8.2f}  {seconds:6.1f} s"
+            + (f"  BLEU {entry['valid_bleu']:.2f}" if entry.get("valid_bleu") is not None else "")
             + ("  averaged" if entry["averaged"] else "")
             + ("  best" if entry["best"] else ""),
             file=sys.stderr,
@@ -64,9 +65,10 @@ class History:
 
     def _to_tensorboard(self, entry):
         if self.writer is None:
-            self.writer = SummaryWriter(str(self.folder), purge_step=entry["epoch"])
-        self.writer.add_scalar("perplexity/train", _perplexity(entry["train_loss"]), entry["epoch"])
-        self.writer.add_scalar("perplexity/valid", entry["valid_perplexity"], entry["epoch"])
+            self.writer = SummaryWriter(str(self.folder), purge_step=len(self.epochs))
+        step = len(self.epochs)
+        self.writer.add_scalar("perplexity/train", _perplexity(entry["train_loss"]), step)
+        self.writer.add_scalar("perplexity/valid", entry["valid_perplexity"], step)
         self.writer.flush()
 
 
