@@ -39,8 +39,8 @@ class ResumingDownload:
     """
 
     def __init__(self, part, size, progress):
-        """Take the path of the partial file, the size of the whole in bytes, and whether to show
-        a bar on a terminal.
+        """Take the path of the partial file, the size of the whole in bytes (None: what the
+        server says), and whether to show a bar on a terminal.
         """
         self.part = part
         self.size = size
@@ -62,7 +62,7 @@ class ResumingDownload:
 
     def _go_on(self, url):
         have = self.part.stat().st_size if self.part.exists() else 0
-        if have >= self.size:
+        if self.size is not None and have >= self.size:
             # Left by a run that ended before its hash was checked: no byte of it can be trusted.
             self.part.unlink()
             have = 0
@@ -73,8 +73,7 @@ class ResumingDownload:
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
             self._check(response, have)
             start = have if response.status_code == 206 else 0
-            self._check_length(response, start)
-            self._receive(response, start)
+            self._receive(response, start, self._expected_size(response, start))
 
     def _check(self, response, have):
         status = response.status_code
@@ -90,33 +89,39 @@ class ResumingDownload:
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise SourceError("an HTML page instead of data")
 
-    def _check_length(self, response, start):
+    def _expected_size(self, response, start):
+        """Return the size of the whole file in bytes; None when nobody says it."""
         length = response.headers.get("Content-Length", "")
-        if length.isdigit() and start + int(length) != self.size:
-            raise SourceError(f"{start + int(length)} bytes instead of {self.size}")
+        if not length.isdigit():
+            return self.size
+        told = start + int(length)
+        if self.size not in (None, told):
+            raise SourceError(f"{told} bytes instead of {self.size}")
+        return told
 
-    def _receive(self, response, start):
+    def _receive(self, response, start, size):
         """Write the body after the first ``start`` bytes of the part, and check the size."""
         bar = tqdm(
-            total=self.size,
+            total=size,
             initial=start,
             unit="B",
             unit_scale=True,
             desc=self.part.name.removeprefix(".").removesuffix(".part"),
             disable=None if self.progress else True,
         )
-        # A broken connection shows in the size below, which tells more than the exception.
-        broken = suppress(requests.RequestException)
+        # A broken connection shows in the size below, which tells more than the exception, if
+        # there is a size.
+        broken = suppress(*([] if size is None else [requests.RequestException]))
         with open(self.part, "ab" if start else "wb") as stream, bar, broken:
             for piece in response.iter_content(PIECE):
                 stream.write(piece)
                 bar.update(len(piece))
         received = self.part.stat().st_size
-        if received > self.size:
+        if size is not None and received > size:
             self.part.unlink()
-            raise SourceError(f"more than {self.size} bytes")
-        if received < self.size:
-            raise _PassingError(f"truncated: {received} of {self.size} bytes")
+            raise SourceError(f"more than {size} bytes")
+        if size is not None and received < size:
+            raise _PassingError(f"truncated: {received} of {size} bytes")
 
 
 def _reason(error):

@@ -1,14 +1,37 @@
-"""Preparing corpora: from raw text, or from the synthetic language, to a corpus and its record."""
+"""Preparing corpora: from raw text, or from a synthetic language, to a corpus and its record."""
 
+import sys
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+
+from g2lstm.data import bpe
 from g2lstm.data.corpus import SPLITS, build_corpus, read_word_level
+from g2lstm.data.fetch import read_dataset
+from g2lstm.data.parallel import ParallelCorpus, ParallelSplit
+from g2lstm.data.parallel_sources import Bitext, read_parallel
+from g2lstm.data.synchronous import generate
 from g2lstm.data.synthetic import synthetic_lines
+from g2lstm.data.tokenise import detokenise
 from g2lstm.errors import UserError
-from g2lstm.records import file_sha256, write_record
+from g2lstm.records import file_sha256, write_record, write_text
 
 PTB_TOKENS = {"train": 929_589, "valid": 73_760, "test": 82_430}
 PTB_TYPES = 10_000
+
+
+class Task(NamedTuple):
+    """The direction of a translation task, and whether its text is lower-cased."""
+
+    source: str
+    target: str
+    lowercase: bool
+
+
+TASKS = {"de-en": Task("de", "en", lowercase=True), "en-de": Task("en", "de", lowercase=False)}
+SIDES = ("source", "target")
 
 
 def prepare_language_model(source, output, record, raw_dir=None, synthetic=None):
@@ -69,3 +92,173 @@ def _other_text(path, found, expected):
         f"{path}: {found} instead of {expected}; this is not Mikolov's Penn Treebank, "
         "fetch it again"
     )
+
+
+def prepare_translation(source, output_dir, registry_path, raw_dir=None):
+    """Write the parallel corpus of a translation task and its record into ``output_dir``.
+
+    ``source``: {"task": 'de-en' or 'en-de', "corpus": 'synthetic' or a data set of the registry
+    whose files are in ``raw_dir``, "synthetic": {"seed", "vocabulary", "pairs": {split: n}} for
+    the former, "bpe": {"merges", "vocabulary", "longest"}}. Training pairs of which a side has
+    more than ``longest`` sub-words are left out.
+
+    Files: corpus.safetensors (:class:`ParallelCorpus`), its deterministic record corpus.json,
+    bpe.codes, vocabulary.txt, and for each split but train the target side, a sentence a line, as
+    {split}.tokenised.txt in the casing of the task and as {split}.raw.txt untokenised.
+
+    Raises UserError for an unknown task or corpus, unreadable text, or other numbers of sentence
+    pairs than the registry has.
+    """
+    task, name, output_dir = source["task"], source["corpus"], Path(output_dir)
+    if task not in TASKS:
+        raise UserError(f"unknown translation task {task!r}; choose one of {', '.join(TASKS)}")
+    if name == "synthetic":
+        texts, facts = _synthetic_pairs(**source["synthetic"]), {"left_out": {}}
+    else:
+        texts, facts = _fetched_pairs(name, Path(raw_dir), registry_path)
+    corpus, codes, types = _build(texts, task, source["bpe"])
+    corpus.synthetic = name == "synthetic"
+    facts["left_out"]["too long"] = _leave_out_long(corpus, source["bpe"]["longest"])
+    corpus.save(output_dir / "corpus.safetensors")
+    write_text(output_dir / "bpe.codes", codes)
+    write_text(output_dir / "vocabulary.txt", "\n".join(corpus.vocabulary) + "\n")
+    facts["raw_reference"] = {
+        split: _write_references(output_dir, split, text, task)
+        for split, text in texts.items()
+        if split != "train"
+    }
+    write_record(
+        output_dir / "corpus.json",
+        {
+            "kind": "corpus",
+            "task": task,
+            "corpus": name,
+            "lowercase": TASKS[task].lowercase,
+            "merges": codes.count("\n") - 1,
+            "types": types,
+            "sha256": file_sha256(output_dir / "corpus.safetensors"),
+            **_counts(corpus),
+            **facts,
+        },
+    )
+
+
+def _synthetic_pairs(seed, vocabulary, pairs):
+    return {
+        split: Bitext(
+            {
+                "de": [" ".join(pair.source) for pair in generated],
+                "en": [" ".join(pair.target) for pair in generated],
+            },
+            boundaries={
+                "de": [pair.source_boundaries for pair in generated],
+                "en": [pair.target_boundaries for pair in generated],
+            },
+        )
+        for split, generated in generate(seed, vocabulary, pairs).items()
+    }
+
+
+def _fetched_pairs(name, raw_dir, registry_path):
+    """Return ``{split: Bitext}`` of a registered data set, and facts for the record."""
+    dataset = read_dataset(name, registry_path)
+    for file in dataset.files:
+        if not (raw_dir / file.name).is_file():
+            raise UserError(f"{raw_dir / file.name}: no such file; fetch {name} again")
+    texts, left_out = read_parallel(name, raw_dir)
+    for split, expected in dataset.lines.items():
+        if len(texts[split]) != expected:
+            raise UserError(
+                f"{raw_dir}: the {split} split of {name} has {len(texts[split])} sentence pairs "
+                f"instead of {expected}; fetch the data set again"
+            )
+    for split, published in dataset.lines_about.items():
+        if len(texts[split]) != published:
+            print(
+                f"{name}: {len(texts[split])} {split} pairs, published are {published}; "
+                "versions of the tokeniser differ",
+                file=sys.stderr,
+            )
+    return texts, {
+        "left_out": left_out,
+        "published_lines": dataset.lines_about,
+        "inputs": {file.name: file_sha256(raw_dir / file.name) for file in dataset.files},
+    }
+
+
+def _build(texts, task, settings):
+    """Learn sub-words on the training text and turn all of ``texts`` into a corpus.
+
+    Returns the :class:`ParallelCorpus`, the text of the codes file, and the distinct words of
+    each side of the training text.
+    """
+    languages = dict(zip(SIDES, TASKS[task][:2], strict=True))
+    numbers = bpe.new_numbers()
+    streams = {
+        (split, side): bpe.word_stream(_cased(text.tokenised[language], task), numbers)
+        for split, text in texts.items()
+        for side, language in languages.items()
+    }
+    words = list(numbers)[1:]
+    counts = {
+        side: np.bincount(streams["train", side], minlength=len(numbers))[1:] for side in SIDES
+    }
+    total = (counts["source"] + counts["target"]).tolist()
+    in_train = {word: count for word, count in zip(words, total, strict=True) if count}
+    codes = bpe.learn_merges(in_train, settings["merges"])
+    subwords = bpe.segment(words, codes)
+    vocabulary = bpe.build_vocabulary(subwords, total, settings["vocabulary"])
+    table = bpe.SubwordTable(subwords, vocabulary)
+    splits = {}
+    for split, text in texts.items():
+        source, source_offsets, _ = table.expand(streams[split, "source"])
+        target, target_offsets, lengths = table.expand(streams[split, "target"])
+        flags = text.boundaries and _spread(text.boundaries[languages["target"]], lengths)
+        splits[split] = ParallelSplit(source, source_offsets, target, target_offsets, flags)
+    types = {side: int(np.count_nonzero(counts[side])) for side in SIDES}
+    return ParallelCorpus(vocabulary, *languages.values(), splits), codes, types
+
+
+def _cased(lines, task):
+    return [line.lower() for line in lines] if TASKS[task].lowercase else lines
+
+
+def _spread(boundaries, lengths):
+    """Give each sub-word the flag of its token; ``lengths``: sub-words of each token."""
+    tokens = chain.from_iterable((*flags, 0) for flags in boundaries)
+    return np.repeat(np.fromiter(tokens, dtype=np.uint8), lengths)
+
+
+def _leave_out_long(corpus, longest):
+    """Drop training pairs with more than ``longest`` sub-words on a side; return how many."""
+    train = corpus.splits["train"]
+    keep = np.maximum(train.lengths("source"), train.lengths("target")) <= longest
+    corpus.splits["train"] = train.select(keep)
+    return int((~keep).sum())
+
+
+def _write_references(output_dir, split, text, task):
+    """Write the target side tokenised and untokenised; return where the latter is from."""
+    language = TASKS[task].target
+    tokenised = text.tokenised[language]
+    raw = text.raw[language] if text.raw else detokenise(tokenised, language)
+    for kind, lines in (("tokenised", _cased(tokenised, task)), ("raw", raw)):
+        # Whatever else may count as the end of a line is white space here.
+        lines = (" ".join(line.split()) for line in lines)
+        write_text(output_dir / f"{split}.{kind}.txt", "\n".join(lines) + "\n")
+    return "original" if text.raw else "detokenised"
+
+
+def _counts(corpus):
+    """Return sizes for the record: lines, sub-words (with ``</s>``), shares of ``<unk>``."""
+    tokens, unknown = {}, {}
+    for name, split in corpus.splits.items():
+        ids = {side: getattr(split, side) for side in SIDES}
+        tokens[name] = {side: len(ids[side]) for side in SIDES}
+        unknown[name] = {
+            side: float(np.mean(ids[side][ids[side] != bpe.END_ID] == bpe.UNKNOWN_ID))
+            for side in SIDES
+        }
+    lines = {name: len(split) for name, split in corpus.splits.items()}
+    vocabulary = len(corpus.vocabulary)
+    return {"vocabulary": vocabulary, "lines": lines, "tokens": tokens, "unknown": unknown}
