@@ -1,0 +1,1 @@
+"""Neural machine translation with gated LSTMs: model, training, beam search and BLEU."""

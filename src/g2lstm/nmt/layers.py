@@ -1,0 +1,98 @@
+"""The parts of the translation model that are not plain LSTM layers."""
+
+import torch
+from torch import nn
+
+from g2lstm.cells.gates import GatePolicy, temperature_scale, training_noise
+from g2lstm.nmt.attention import attention_lstm
+
+
+class AttentionLayer(nn.Module):
+    """First decoder layer: a conditional LSTM whose two transitions embrace the attention.
+
+    Parameters of the first transition: ``weight_ih`` (4 · hidden, inputs), ``weight_hh`` (4 ·
+    hidden, hidden), ``bias``; of the second: ``weight_nl`` (4 · hidden, hidden) on the state after
+    the first, ``weight_ctx`` (4 · hidden, annotation), ``bias_nl``; of the attention:
+    ``weight_query``, ``weight_key`` and ``bias_key`` into its hidden layer of ``annotation`` units,
+    and ``score``. A bias on the energies is left out: the softmax does not see it. Gates in the
+    order input, forget, candidate, output; both transitions follow ``policy``. ``kernel`` runs
+    the layer over a sequence.
+    """
+
+    def __init__(self, inputs, hidden, annotation, policy=None, kernel=attention_lstm):
+        super().__init__()
+        self.hidden, self.kernel = hidden, kernel
+        self.policy = policy or GatePolicy()
+
+        def parameter(*shape):
+            return nn.Parameter(torch.zeros(*shape))
+
+        self.weight_ih = parameter(4 * hidden, inputs)
+        self.weight_hh = parameter(4 * hidden, hidden)
+        self.bias = parameter(4 * hidden)
+        self.weight_nl = parameter(4 * hidden, hidden)
+        self.weight_ctx = parameter(4 * hidden, annotation)
+        self.bias_nl = parameter(4 * hidden)
+        self.weight_query = parameter(annotation, hidden)
+        self.weight_key = parameter(annotation, annotation)
+        self.bias_key = parameter(annotation)
+        self.score = parameter(annotation)
+
+    def keys(self, annotations):
+        """Return the encoder's part of the attention's hidden layer, same shape."""
+        return torch.nn.functional.linear(annotations, self.weight_key, self.bias_key)
+
+    def forward(self, words, h0, annotations, mask):
+        """Run over a target sequence.
+
+        ``words`` (steps, batch, inputs), ``h0`` (batch, hidden), ``annotations`` (batch, source,
+        annotation), ``mask`` (batch, source), 0 or -inf. Returns the hidden states (steps, batch,
+        hidden) and the contexts (steps, batch, annotation).
+        """
+        weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = self.effective_weights()
+        projected = torch.nn.functional.linear(words, weight_ih, bias)
+        steps, batch = words.shape[:2]
+        noise = None
+        if self.training and self.policy.noisy:
+            first = training_noise(steps, batch, self.policy, self.bias)
+            projected = projected + torch.nn.functional.pad(first, (0, 2 * self.hidden))
+            noise = training_noise(steps, batch, self.policy, self.bias)
+        return self.kernel(
+            projected, h0, annotations, self.keys(annotations), mask, weight_hh,
+            self.weight_query, self.score, weight_nl, weight_ctx, bias_nl, noise,
+        )  # fmt: skip
+
+    def effective_weights(self):
+        """Return matrices and biases of both transitions with the temperature applied."""
+        names = ("weight_ih", "weight_hh", "bias", "weight_nl", "weight_ctx", "bias_nl")
+        weights = [getattr(self, name) for name in names]
+        scale = temperature_scale(self.policy, self.training, self.bias)
+        if scale is None:
+            return weights
+        return [w * (scale[:, None] if w.dim() == 2 else scale) for w in weights]
+
+
+def orthogonal_by_gates(matrix):
+    """Fill the block of each gate of ``matrix`` (4 · hidden, inputs) semi-orthogonally."""
+    for block in matrix.detach().chunk(4):
+        nn.init.orthogonal_(block)
+
+
+def dropped(x, rate, training):
+    """Drop single elements of ``x`` in training; scale by 1 - ``rate`` in test (not inverted)."""
+    if rate == 0:
+        return x
+    if not training:
+        return x * (1 - rate)
+    return x * (torch.rand_like(x) >= rate)
+
+
+def reverse_within(lengths, steps):
+    """Return the index (steps, batch) that turns each sentence round and leaves its padding."""
+    position = torch.arange(steps, device=lengths.device).unsqueeze(1)
+    return torch.where(position < lengths, lengths - 1 - position, position)
+
+
+def reorder(x, index):
+    """Return ``x`` (steps, batch, units) with its steps in the order of ``index``."""
+    return x.gather(0, index.unsqueeze(2).expand_as(x))

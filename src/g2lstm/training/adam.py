@@ -1,0 +1,42 @@
+"""Adam of PyTorch behind the interface of our optimisers: clipping, rate, checkpoints."""
+
+import torch
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015) with clipping of the global gradient norm."""
+
+    def __init__(self, parameters, clip=None):
+        self.parameters, self.clip = list(parameters), clip
+        self.inner = torch.optim.Adam(self.parameters, foreach=True)
+        for parameter in self.parameters:
+            self.inner.state[parameter] = {
+                "step": torch.zeros(()),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+
+    def step(self, rate):
+        """Clip the gradient and move at the learning rate ``rate``."""
+        if self.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
+        self.inner.param_groups[0]["lr"] = rate
+        self.inner.step()
+
+    def zero_grad(self):
+        """Forget the gradients."""
+        self.inner.zero_grad()
+
+    def state(self):
+        """Return the tensors of a checkpoint; the parameters are left to the model."""
+        return {
+            f"{name}.{k}": value
+            for k, parameter in enumerate(self.parameters)
+            for name, value in self.inner.state[parameter].items()
+        }
+
+    def restore(self, tensors):
+        """Take up the tensors that :meth:`state` returned."""
+        for k, parameter in enumerate(self.parameters):
+            for name, value in self.inner.state[parameter].items():
+                value.copy_(tensors[f"{name}.{k}"])

@@ -1,0 +1,222 @@
+"""The translation model: attention kernel, padding, initialisation, one step at a time."""
+
+import pytest
+import torch
+
+from g2lstm.cells import GatePolicy
+from g2lstm.nmt.attention import attention_lstm
+from g2lstm.nmt.layers import AttentionLayer, dropped, reorder, reverse_within
+from g2lstm.nmt.model import TranslationModel
+from g2lstm.nmt.reference import decode
+from g2lstm.nmt.translate import decoder_step
+
+SETTINGS = {
+    "embedding": 6, "hidden": 5, "layers": 3, "dropout": 0.0, "readout_dropout": 0.0,
+    "zigzag": True, "embedding_std": None,
+}  # fmt: skip
+VOCABULARY = 11
+POLICIES = {
+    "plain": GatePolicy(),
+    "sharpened": GatePolicy("sharpened", tau=0.2),
+    "gumbel": GatePolicy("gumbel", tau=0.9, p=0.5),
+}
+
+
+def arguments(noise, steps=4, batch=3, hidden=5, source=6, attention=7, annotation=8):
+    """Return differentiable arguments of the attention layer in float64."""
+
+    def draw(*shape):
+        return torch.randn(*shape, dtype=torch.double).requires_grad_()
+
+    mask = torch.zeros(batch, source, dtype=torch.double)
+    mask[1, 4:] = mask[2, 1:] = -torch.inf
+    return [
+        draw(steps, batch, 4 * hidden), draw(batch, hidden), draw(batch, source, annotation),
+        draw(batch, source, attention), mask, draw(4 * hidden, hidden), draw(attention, hidden),
+        draw(attention), draw(4 * hidden, hidden), draw(4 * hidden, annotation), draw(4 * hidden),
+        torch.randn(steps, batch, 2 * hidden, dtype=torch.double) if noise else None,
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(3)
+    return TranslationModel(VOCABULARY, SETTINGS, POLICIES["gumbel"]).double()
+
+
+def sentences(lengths, steps):
+    """Return token ids (steps, batch), padded with 0."""
+    torch.manual_seed(5)
+    tokens = torch.randint(1, VOCABULARY, (steps, len(lengths)))
+    for column, length in enumerate(lengths):
+        tokens[length - 1 :, column] = 0
+    return tokens, torch.tensor(lengths)
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("sizes", [{}, {"steps": 1, "batch": 3}, {"source": 6, "hidden": 1}])
+def test_kernel_and_its_gradients_equal_the_definition(noise, sizes):
+    torch.manual_seed(1)
+    values = arguments(noise, **sizes)
+    wanted = [value for value in values if value is not None and value.requires_grad]
+    results = []
+    for run in (attention_lstm, decode):
+        outputs = run(*values)
+        torch.manual_seed(2)
+        loss = sum((output * torch.randn_like(output)).sum() for output in outputs)
+        results.append([*outputs, *torch.autograd.grad(loss, wanted)])
+    for ours, reference in zip(*results, strict=True):
+        torch.testing.assert_close(ours, reference, rtol=0, atol=1e-12)
+
+
+def test_gradients_of_the_kernel_by_finite_differences():
+    torch.manual_seed(1)
+    values = arguments(noise=True, steps=2, batch=3, hidden=2, source=5, attention=3, annotation=2)
+    assert torch.autograd.gradcheck(attention_lstm, values)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_model_gradients_equal_those_with_the_definition(name):
+    tokens, lengths = sentences([6, 3, 4], 6)
+    results = []
+    for kernel in (attention_lstm, decode):
+        torch.manual_seed(3)
+        model = TranslationModel(VOCABULARY, SETTINGS, POLICIES[name]).double()
+        model.decoder["0"].kernel = kernel
+        source = model.encode(tokens, lengths)
+        loss, words = model.negative_log_likelihood(source, tokens, lengths)
+        loss.backward()
+        assert words == 13
+        results.append([loss.detach(), *(p.grad for p in model.parameters())])
+    for ours, reference in zip(*results, strict=True):
+        torch.testing.assert_close(ours, reference, rtol=0, atol=1e-10)
+
+
+def test_only_the_two_gates_feel_the_temperature():
+    layer = AttentionLayer(4, 3, 6, POLICIES["sharpened"])
+    torch.nn.init.ones_(layer.weight_nl)
+    scaled = layer.effective_weights()[3]
+    assert torch.equal(scaled[:6], torch.full((6, 3), 5.0))
+    assert torch.equal(scaled[6:], torch.ones(6, 3))
+
+
+def test_noise_reaches_both_transitions_and_only_in_training(model):
+    tokens, lengths = sentences([5, 5], 5)
+    source = model.encode(tokens, lengths)
+    layer = model.decoder["0"]
+    seen = []
+    layer.kernel = lambda projected, *others: (
+        seen.append((projected, others[-1])) or (attention_lstm(projected, *others))
+    )
+    model.decode(source, tokens)
+    model.decode(source, tokens)
+    model.eval().decode(source, tokens)
+    (first, noise), (other_first, other_noise), (_, none) = seen
+    hidden = SETTINGS["hidden"]
+    changed = (first != other_first).any(0).any(0)
+    assert changed[: 2 * hidden].all()
+    assert not changed[2 * hidden :].any()
+    assert noise.shape == (5, 2, 2 * hidden)
+    assert not torch.equal(noise, other_noise)
+    assert none is None
+
+
+def test_padding_does_not_change_a_sentence(model):
+    model.eval()
+    tokens, lengths = sentences([7, 3], 7)
+    together = model.encode(tokens, lengths)
+    alone = model.encode(tokens[:3, 1:], lengths[1:])
+    torch.testing.assert_close(together.annotations[1:, :3], alone.annotations)
+    torch.testing.assert_close(together.h0[1:], alone.h0)
+    loss = model.negative_log_likelihood(together, tokens, lengths)[0]
+    first = model.negative_log_likelihood(
+        model.encode(tokens[:, :1], lengths[:1]), tokens[:, :1], lengths[:1]
+    )[0]
+    second = model.negative_log_likelihood(alone, tokens[:3, 1:], lengths[1:])[0]
+    torch.testing.assert_close(loss, first + second)
+
+
+def test_a_prediction_does_not_depend_on_its_own_word(model):
+    model.eval()
+    tokens, lengths = sentences([6, 6], 6)
+    other = tokens.clone()
+    other[3] = (other[3] + 1) % VOCABULARY
+    source = model.encode(tokens, lengths)
+    a, b = model.decode(source, tokens), model.decode(source, other)
+    assert torch.equal(a[:4], b[:4])
+    assert not torch.equal(a[4], b[4])
+
+
+def test_zigzag_turns_the_second_encoder_layer(model):
+    model.eval()
+    tokens, lengths = sentences([6], 6)
+    layer = model.encoder["1"]
+    seen = []
+    handle = layer.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0]))
+    model.encode(tokens, lengths)
+    model.zigzag = False
+    model.encode(tokens, lengths)
+    handle.remove()
+    torch.testing.assert_close(seen[0], seen[1].flip(0))
+
+
+def test_only_the_third_decoder_layer_adds_its_input(model):
+    x, y = torch.ones(2), torch.full((2,), 10.0)
+    assert torch.equal(model._residual(1, x, y), y)
+    assert torch.equal(model._residual(2, x, y), x + y)
+
+
+def test_one_step_at_a_time_gives_the_teacher_forced_logits(model):
+    model.eval()
+    tokens, lengths = sentences([5, 5], 5)
+    source = model.encode(tokens, lengths)
+    wanted = model.output(model.decode(source, tokens))
+    step = decoder_step(model)
+    h0 = source.h0.unsqueeze(1)
+    state = (h0, torch.zeros_like(h0)) * 3
+    memory = (source.annotations, source.keys, source.mask)
+    previous = None
+    with torch.no_grad():
+        for t in range(5):
+            logits, state = step(previous, state, memory)
+            torch.testing.assert_close(logits[:, 0], wanted[t])
+            previous = tokens[t].unsqueeze(1)
+
+
+def assert_identity(product):
+    # drawn in single precision
+    torch.testing.assert_close(product, torch.eye(len(product)).double(), rtol=0, atol=1e-5)
+
+
+def test_matrices_start_orthogonal_gate_by_gate_and_biases_at_zero(model):
+    for block in model.decoder["1"].weight_hh.chunk(4):
+        assert_identity(block @ block.T)
+    wide = model.decoder["0"].weight_ctx.chunk(4)[0]  # (5, 10): its rows are orthonormal
+    assert_identity(wide @ wide.T)
+    tall = model.source.weight  # (11, 6): its columns are
+    assert_identity(tall.T @ tall)
+    assert all((p == 0).all() for name, p in model.named_parameters() if "bias" in name)
+
+
+def test_size_of_the_papers_german_english_model():
+    paper = SETTINGS | {"embedding": 256, "hidden": 256, "layers": 2}
+    with torch.device("meta"):
+        model = TranslationModel(25_000, paper)
+    millions = sum(p.numel() for p in model.parameters()) / 1e6
+    assert millions == pytest.approx(25.5, abs=0.2)
+
+
+def test_dropout_is_not_inverted():
+    torch.manual_seed(0)
+    x = torch.ones(10_000)
+    kept = dropped(x, 0.25, training=True)
+    assert set(kept.tolist()) == {0.0, 1.0}
+    assert kept.mean() == pytest.approx(0.75, abs=0.02)
+    assert torch.equal(dropped(x, 0.25, training=False), 0.75 * x)
+
+
+def test_sentences_are_turned_round_within_their_length():
+    x = torch.arange(4.0).view(4, 1, 1).expand(4, 2, 1)
+    turned = reorder(x, reverse_within(torch.tensor([4, 2]), 4))
+    assert turned[:, 0, 0].tolist() == [3, 2, 1, 0]
+    assert turned[:, 1, 0].tolist() == [1, 0, 2, 3]
