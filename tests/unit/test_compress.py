@@ -288,7 +288,7 @@ def test_compressing_twice_is_refused(model, output, tmp_path):
 def test_a_file_without_lstm_is_refused(tmp_path, output):
     path = tmp_path / "other.safetensors"
     save_arrays(path, {"embedding.weight": matrix(4, 3)}, META)
-    with pytest.raises(UserError, match="has no lstm"):
+    with pytest.raises(UserError, match="has no gate matrix"):
         model_file.compress_model(path, "svd", SETTINGS["svd"], output)
     assert not output.exists()
 
