@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from g2lstm.paper.spec import PRINTED_CORPORA
 from g2lstm.records import write_record
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 PUBLISHED, CLAIMS = RESOURCES / "published.yaml", RESOURCES / "claims.yaml"
 ROW_VARIANT = {"baseline": "baseline", "sharp": "sharpened", "g2": "g2"}
 
-SETTINGS = {
+LM_SETTINGS = {
     "round-r0.2": {"method": "round", "r": 0.2},
     "round-clip-r0.1-c0.2": {"method": "round-clip", "r": 0.1, "c": 0.2},
     "round-clip-r0.2-c0.4": {"method": "round-clip", "r": 0.2, "c": 0.4},
@@ -22,12 +23,35 @@ SETTINGS = {
     "svd-k4": {"method": "svd", "k": 4},
     "svd-k2": {"method": "svd", "k": 2},
 }
+NMT_SETTINGS = {
+    slug + ending: {**setting, "scope": scope}
+    for ending, scope in (("", "paper"), ("-code", "code"))
+    for slug, setting in {
+        "round-r0.5": {"method": "round", "r": 0.5},
+        "round-clip-r0.5-c1.0": {"method": "round-clip", "r": 0.5, "c": 1.0},
+        "svd-k8": {"method": "svd", "k": 8},
+        "svd-k4": {"method": "svd", "k": 4},
+    }.items()
+}
+TABLE4 = {
+    "round": "round-r0.5",
+    "round_clip": "round-clip-r0.5-c1.0",
+    "svd32": "svd-k8",
+    "svd16": "svd-k4",
+}
+TABLE_S1 = {column_id: f"{slug}-code" for column_id, slug in TABLE4.items()}
 DEMO = {
     "preset": "demo",
     "label": "demo: synthetic language, reduced model and schedule",
     "reduced": True,
     "convention": "exact",
-    "settings": SETTINGS,
+    "beam": {"de-en": 5, "en-de": 5},
+    "corpora": {
+        "lm": "synthetic language",
+        "de-en": "synthetic German-English",
+        "en-de": "synthetic English-German",
+    },
+    "settings": {"lm": LM_SETTINGS, "de-en": NMT_SETTINGS, "en-de": NMT_SETTINGS},
     "tables": {
         "table3": {
             "round": "round-r0.2",
@@ -47,15 +71,19 @@ DEMO = {
             "rank32": "svd-k4",
             "rank16": "svd-k2",
         },
+        "table4": TABLE4,
+        "table5": TABLE4,
+        "tableS1": {"de-en": TABLE_S1, "en-de": TABLE_S1},
     },
 }
 
 
 def paper_layout():
     layout = copy.deepcopy(DEMO)
-    layout |= {"preset": "paper", "label": "paper: Penn Treebank", "reduced": False}
+    layout |= {"preset": "paper", "label": "paper: the paper's own scale", "reduced": False}
+    layout["corpora"] = {task: name for task, (_, name) in PRINTED_CORPORA.items()}
     for slug, rank in (("svd-k16", 128), ("svd-k8", 64), ("svd-k4", 32), ("svd-k2", 16)):
-        layout["settings"][slug] = {"method": "svd", "k": rank}
+        layout["settings"]["lm"][slug] = {"method": "svd", "k": rank}
     return layout
 
 
@@ -109,6 +137,70 @@ def printed_evaluations(tables, layout=DEMO, shift=0.0, seed=1):
                 value = tables[table_id]["rows"][row_id][column_id] + shift
                 records[key] = evaluation(*key, {"test": value}, seed)
     return list(records.values())
+
+
+def translation(task, variant, setting, bleu, seed=1, preset="demo"):
+    factor = {"svd": 8.0, "rou": 10.7}.get(setting[:3], 1.0)
+    return {
+        "kind": "evaluation",
+        "preset": preset,
+        "task": task,
+        "variant": variant,
+        "seed": seed,
+        "stage": "train",
+        "setting": setting,
+        "mode": "beam5",
+        "metrics": {
+            "test": {
+                "bleu": bleu,
+                "bleu_low": bleu - 0.71,
+                "bleu_high": bleu + 0.69,
+                "bleu_detokenised": bleu - 1.25,
+                "sentences": 2000,
+                "tokens_hypothesis": 24000,
+                "tokens_reference": 24500,
+            }
+        },
+        "signatures": {"bleu": "BLEU|tok:none", "bleu_detokenised": "BLEU|tok:13a"},
+        "size": {
+            "parameters": 25500000,
+            "file_bytes": 102000000,
+            "gate_bytes": round(12e6 / factor),
+            "gate_bytes_dense": 12000000,
+            "gate_factor": factor,
+            "paper_factor": factor,
+        },
+    }
+
+
+def printed_translations(tables, layout=DEMO, shift=0.0, seed=1):
+    """Evaluation records that hold the printed BLEU of Tables 4, 5, and 0.3 more for Table S1."""
+    records = []
+    for task, table_id in (("de-en", "table4"), ("en-de", "table5")):
+        rows = tables[table_id]["rows"]
+        for row_id, variant in ROW_VARIANT.items():
+            bleu = rows[row_id]["original"] + shift
+            records.append(translation(task, variant, "original", bleu, seed))
+            for column_id, slug in layout["tables"][table_id].items():
+                bleu = rows[row_id][column_id] + shift
+                records.append(translation(task, variant, slug, bleu, seed))
+                code = layout["tables"]["tableS1"][task][column_id]
+                records.append(translation(task, variant, code, bleu + 0.3, seed))
+    return records
+
+
+def printed_corpora():
+    """Corpus records of the data sets of print."""
+    return [
+        {"kind": "corpus", "task": task, "corpus": name}
+        for task, (name, _) in PRINTED_CORPORA.items()
+    ]
+
+
+def synthetic_corpora():
+    """Corpus records of synthetic data; the source's own perplexity is known for ``lm`` only."""
+    pairs = [{"kind": "corpus", "task": task, "corpus": "synthetic"} for task in ("de-en", "en-de")]
+    return [oracle(), *pairs]
 
 
 def oracle():

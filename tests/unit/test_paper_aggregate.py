@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from paper_records import evaluation, oracle, training, write_records
+from paper_gate_records import forget_test, gates
+from paper_records import evaluation, oracle, training, translation, write_records
 
 from g2lstm.errors import UserError
-from g2lstm.paper.aggregate import aggregate, is_synthetic, read_summary, write_summary
+from g2lstm.paper.aggregate import aggregate, corpus_of, read_summary, write_summary
 from g2lstm.paper.cells import values_by_run
 
 RUN = ("g2", "finetune", "original", "cache")
@@ -34,9 +35,53 @@ def test_summary_is_read_back_to_the_last_bit(tmp_path):
     write_summary(frame, tmp_path / "summary.csv")
     again = read_summary(tmp_path / "summary.csv")
     assert again["value"].tolist() == frame["value"].tolist()
-    assert again["seed"].isna().sum() == 2
-    assert is_synthetic(again, "lm")
-    assert not is_synthetic(again, "de-en")
+    assert again["seed"].isna().sum() == 3
+    assert corpus_of(again, "lm") == "synthetic"
+    assert corpus_of(again, "de-en") is None
+
+
+def test_every_number_of_a_translation_is_one_row(tmp_path):
+    record = translation("de-en", "g2", "svd-k8", 31.62)
+    frame = aggregate(write_records(tmp_path, [record]))
+    found, run = values_by_run(frame), ("de-en", "g2", "train", "svd-k8", "beam5")
+    assert len(frame) == 7 + 6
+    assert found[*run, "test", "bleu"].to_list() == [31.62]
+    assert found[*run, "test", "bleu_low"].to_list() == [31.62 - 0.71]
+    assert found[*run, "-", "paper_factor"].to_list() == [8.0]
+
+
+def test_gates_are_rows_by_layer_with_the_histogram_as_shares(tmp_path):
+    record = gates("de-en", "g2")
+    found = values_by_run(aggregate(write_records(tmp_path, [record])))
+    run = ("de-en", "g2", "train", "original", "gates", "decoder.0.second")
+    for gate, statistics in record["layers"]["decoder.0.second"].items():
+        shares = [found[*run, f"{gate}.share_{n:02d}"][1] for n in range(1, 21)]
+        assert shares == [count / 20000 for count in statistics["histogram"]]
+        for name in ("below_0.1", "above_0.9", "mean", "entropy", "elements"):
+            assert found[*run, f"{gate}.{name}"][1] == statistics[name]
+    first = (*run[:-1], "decoder.0.first")
+    assert found[*first, "lowest_input"][1] == 0.83
+    assert found[*first, "forget_auc.clause boundary"][1] == 0.71
+    assert found[*first, "forget_lowest_decile_share.clause boundary"][1] == 0.22
+    assert (*run, "lowest_input") not in found
+
+
+def test_the_language_model_has_gates_but_no_words(tmp_path):
+    frame = aggregate(write_records(tmp_path, [gates("lm", "baseline")]))
+    assert len(frame) == 2 * 2 * 25
+    assert set(frame["stage"]) == {"finetune"}
+
+
+def test_a_test_without_an_area_gives_its_counts_only(tmp_path):
+    nothing = {**forget_test(None, 0.0, 0.0), "lowest_decile_share": None}
+    frame = aggregate(write_records(tmp_path, [gates("de-en", "g2", tests={"clause": nothing})]))
+    metrics = {metric for metric in frame["metric"] if metric.endswith(".clause")}
+    assert metrics == {f"forget_{x}.clause" for x in ("positives", "negatives", "overall_share")}
+
+
+def test_histograms_of_other_bins_are_refused(tmp_path):
+    with pytest.raises(UserError, match="histograms of 10 bins"):
+        aggregate(write_records(tmp_path, [{**gates("lm", "g2"), "bins": 10}]))
 
 
 def test_same_run_twice_is_refused(tmp_path):

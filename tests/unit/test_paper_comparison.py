@@ -5,6 +5,8 @@ from paper_records import (
     evaluation,
     paper_layout,
     printed_evaluations,
+    printed_translations,
+    translation,
     write_records,
 )
 
@@ -18,7 +20,7 @@ PRINTED = read_tables(PUBLISHED)
 
 def compare(tmp_path, records, layout=DEMO):
     write_summary(aggregate(write_records(tmp_path, records)), tmp_path / "summary.csv")
-    write_comparison(tmp_path / "summary.csv", PUBLISHED, layout, tmp_path / "comparison.md")
+    write_comparison([tmp_path / "summary.csv"], PUBLISHED, layout, tmp_path / "comparison.md")
     return (tmp_path / "comparison.md").read_text()
 
 
@@ -44,17 +46,27 @@ def test_cells_without_runs_are_listed_as_not_run(tmp_path):
     record = evaluation("g2", "finetune", "original", "cache", {"test": 52.0})
     text = compare(tmp_path, [record])
     assert "| Baseline | svd64 (rank 64) | 65.5 |" in text
+    assert "| Baseline | original | 31.00 |" in text
     assert "Not run (14 printed cells without a run)" in text
     assert "Zoneout" not in text
 
 
 def test_with_all_runs_nothing_is_missing_and_no_quality_differs(tmp_path):
-    text = compare(tmp_path, printed_evaluations(PRINTED), paper_layout())
+    records = [*printed_evaluations(PRINTED), *printed_translations(PRINTED)]
+    text = compare(tmp_path, records, paper_layout())
     assert "Not run" not in text
     lines = [line for line in text.splitlines() if line.startswith("| ") and "size_m" not in line]
     cells = [line for line in lines if not line.startswith("| Model")]
-    assert len(cells) == 9 * 2 + 3 * 15
-    assert all(line.endswith("| +0.0 |") for line in cells)
+    assert len(cells) == 9 * 2 + 3 * 15 + 3 * 2 + 2 * 15
+    assert all(line.endswith(("| +0.0 |", "| +0.00 |")) for line in cells)
+
+
+def test_translation_is_compared_with_two_decimals_and_names_our_corpus(tmp_path):
+    records = [translation("en-de", "g2", setting, 30.5) for setting in ("original", "svd-k8")]
+    text = compare(tmp_path, records)
+    assert "ours: En-De (synthetic English-German) | 30.50 | 1 | 22.43 | +8.07 |" in text
+    assert "| svd32 (rank 32); ours: SVD (rank = 8) | 30.50 | 1 | 22.16 | +8.34 |" in text
+    assert "Data of ours: synthetic English-German; synthetic German-English." in text
 
 
 def test_doubts_are_footnotes_used_and_defined(tmp_path):

@@ -63,7 +63,7 @@ def test_learning_curve_refuses_anything_but_one_run(tmp_path, records):
 
 @pytest.mark.parametrize("write", [write_rank_curve, write_rounding_curve])
 def test_setting_curves_are_written(tmp_path, summary, write):
-    write(tmp_path / "summary.csv", DEMO, tmp_path / "curve")
+    write([tmp_path / "summary.csv"], DEMO, tmp_path / "curve")
     assert is_picture(tmp_path / "curve")
 
 
@@ -84,10 +84,10 @@ def test_a_curve_without_runs_is_refused(tmp_path, summary):
     originals = summary[summary["setting"] == "original"]
     write_summary(originals, tmp_path / "summary.csv")
     with pytest.raises(UserError, match="no run has a setting of table7"):
-        write_rank_curve(tmp_path / "summary.csv", DEMO, tmp_path / "curve")
+        write_rank_curve([tmp_path / "summary.csv"], DEMO, tmp_path / "curve")
 
 
 def test_a_setting_of_another_method_is_refused(tmp_path, summary):
     layout = {**DEMO, "tables": {"table7": {"rank16": "round-r0.2"}}}
     with pytest.raises(UserError, match=r"table7.rank16: setting round-r0\.2 has no parameter k"):
-        write_rank_curve(tmp_path / "summary.csv", layout, tmp_path / "curve")
+        write_rank_curve([tmp_path / "summary.csv"], layout, tmp_path / "curve")

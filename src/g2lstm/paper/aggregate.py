@@ -1,8 +1,14 @@
 """One tidy table of numbers out of the JSON records of many runs.
 
 Columns: task, variant, seed, stage, setting, mode, split, metric, value. Sizes are metrics too,
-with split ``-``. The exact perplexity of a synthetic source is the variant ``oracle``, which has no
-seed and no stage.
+with split ``-``. A corpus is the variant ``corpus`` with its name as metric and the value 1; the
+exact perplexity of a synthetic source is the variant ``oracle``. Both have no seed and no stage.
+
+Gates are the mode ``gates`` with the layer as split. Metrics: ``input.mean``, ``input.entropy``,
+``input.below_0.1``, ``input.above_0.9``, ``input.elements`` and ``input.share_01`` to
+``input.share_20`` (the bins of the histogram in rising order, as shares), the same for ``forget``;
+on the layer whose words are recorded also ``lowest_input`` (the smallest mean input gate of a word)
+and ``forget_auc.punctuation``, ``forget_lowest_decile_share.punctuation`` and so on for each test.
 """
 
 import io
@@ -17,14 +23,17 @@ KEY = ["task", "variant", "seed", "stage", "setting", "mode", "split", "metric"]
 COLUMNS = [*KEY, "value"]
 NOT_SPLIT = "-"
 ORACLE_RUN = {"variant": "oracle", "stage": "-", "setting": "original", "mode": "plain"}
+CORPUS_RUN = {"variant": "corpus", "stage": "-", "setting": "-", "mode": "-"}
+GATES_MODE = "gates"
+BINS = 20  # of the histograms of gates
 
 
 def aggregate(record_paths):
     """Return a DataFrame with the columns ``COLUMNS``, sorted, one row per number.
 
-    Reads records of the kinds ``evaluation`` and ``corpus``; the order of the paths does not
-    matter. Raises UserError on another kind, on runs of two presets, on two records of the same
-    run, and when there is nothing to read.
+    Reads records of the kinds ``evaluation``, ``gates`` and ``corpus``; the order of the paths does
+    not matter. Raises UserError on another kind, on histograms of another number of bins, on runs
+    of two presets, on two records of the same run, and when there is nothing to read.
     """
     records = {str(path): read_record(path) for path in record_paths}
     _require_one_preset(records)
@@ -49,29 +58,89 @@ def _require_one_preset(records):
 
 
 def _rows(path, record):
-    """Yield the rows of one record; a cache tuned on validation is a mode of its own."""
+    """Return the rows of one record, by its kind."""
+    readers = {
+        "evaluation": _evaluation_rows,
+        "significance": _significance_rows,
+        "gates": _gate_rows,
+        "corpus": _corpus_rows,
+    }
     kind = record.get("kind")
-    if kind == "evaluation":
-        names = ("task", "variant", "seed", "stage", "setting", "mode")
-        metrics, sizes = record["metrics"], record.get("size", {})
-        key = {name: record[name] for name in names}
-    elif kind == "corpus":
-        metrics, sizes = record.get("oracle", {}), {}
-        key = {"task": record["task"], "seed": None, **ORACLE_RUN}
-    else:
-        raise UserError(f"{path}: a record of kind {kind!r}; aggregate takes evaluation and corpus")
-    for split, numbers in (*metrics.items(), (NOT_SPLIT, sizes)):
+    if kind not in readers:
+        raise UserError(f"{path}: a record of kind {kind!r}; aggregate takes {', '.join(readers)}")
+    if record.get("bins", BINS) != BINS:
+        raise UserError(f"{path}: histograms of {record['bins']} bins; record them with {BINS}")
+    return readers[kind](record)
+
+
+def _evaluation_rows(record):
+    """Yield metrics and sizes; a cache tuned on validation is a mode of its own."""
+    names = ("task", "variant", "seed", "stage", "setting", "mode")
+    key = {name: record[name] for name in names}
+    for split, numbers in (*record["metrics"].items(), (NOT_SPLIT, record.get("size", {}))):
         tuned = numbers.get("tuned", {})
         fixed = {metric: value for metric, value in numbers.items() if metric != "tuned"}
-        for mode, values in ((key["mode"], fixed), (f"{key['mode']}-tuned", tuned)):
-            for metric, value in values.items():
-                row = {"mode": mode, "split": split, "metric": metric, "value": float(value)}
-                yield {**key, **row}
+        yield from _number_rows(key, split, fixed)
+        yield from _number_rows({**key, "mode": f"{key['mode']}-tuned"}, split, tuned)
+
+
+def _significance_rows(record):
+    """Yield each variant's difference to the baseline and its p-value; the baseline has none."""
+    for variant, numbers in record["tests"].items():
+        key = {name: record[name] for name in ("task", "seed", "stage", "mode")}
+        key |= {"variant": variant, "setting": "original"}
+        if numbers["p"] is not None:
+            values = {"bleu_difference": numbers["difference"], "p": numbers["p"]}
+            yield from _number_rows(key, "test", values)
+
+
+def _corpus_rows(record):
+    """Yield the name of the corpus and, for a synthetic one, the source's own perplexity."""
+    key = {"task": record["task"], "seed": None}
+    yield from _number_rows({**key, **CORPUS_RUN}, NOT_SPLIT, {record["corpus"]: 1.0})
+    for split, numbers in record.get("oracle", {}).items():
+        yield from _number_rows({**key, **ORACLE_RUN}, split, numbers)
+
+
+def _gate_rows(record):
+    """Yield the statistics of each layer's gates, and those of words on the layer of the words.
+
+    A test without positives or negatives has no area under its curve (null) and gives no row.
+    """
+    key = {name: record[name] for name in ("task", "variant", "seed", "stage")}
+    key |= {"setting": "original", "mode": GATES_MODE}
+    for layer, gates in record["layers"].items():
+        for gate, statistics in gates.items():
+            numbers = _gate_numbers(statistics)
+            yield from _number_rows(key, layer, {f"{gate}.{k}": v for k, v in numbers.items()})
+    if "words" not in record:
+        return
+    words = {"lowest_input": record["words_summary"]["lowest_input"]}
+    for test, numbers in record["forget_tests"].items():
+        words |= {f"forget_{k}.{test}": v for k, v in numbers.items() if v is not None}
+    yield from _number_rows(key, record["words"]["layer"], words)
+
+
+def _gate_numbers(statistics):
+    """Return the numbers of one gate, the counts of its histogram as shares."""
+    numbers = {name: value for name, value in statistics.items() if name != "histogram"}
+    counts = statistics["histogram"]
+    return numbers | {f"share_{n:02d}": count / sum(counts) for n, count in enumerate(counts, 1)}
+
+
+def _number_rows(key, split, numbers):
+    for metric, value in numbers.items():
+        yield {**key, "split": split, "metric": metric, "value": float(value)}
 
 
 def write_summary(frame, path):
     """Write the table of :func:`aggregate` as CSV; every float is read back as the same float."""
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def read_summaries(paths):
+    """Read several files of :func:`write_summary`, one for each task, as one table."""
+    return pd.concat([read_summary(path) for path in paths], ignore_index=True)
 
 
 def read_summary(path):
@@ -94,6 +163,7 @@ def read_summary(path):
     return frame
 
 
-def is_synthetic(summary, task):
-    """Tell whether a task's corpus is synthetic: only then the source's own perplexity is known."""
-    return bool(((summary["task"] == task) & (summary["variant"] == ORACLE_RUN["variant"])).any())
+def corpus_of(summary, task):
+    """Return the name of a task's corpus, such as ``ptb`` or ``synthetic``; None if not known."""
+    rows = summary[(summary["task"] == task) & (summary["variant"] == CORPUS_RUN["variant"])]
+    return rows["metric"].iloc[0] if len(rows) else None

@@ -1,73 +1,37 @@
-"""Where each cell of the published tables comes from in the summary of our runs.
+"""Where each cell of a table comes from in the summary of our runs.
 
-One declarative entry of ``TABLES`` per published table. Row and column ids are those of
-``resources/published.yaml``. A cell's runs are the summary rows that match the selectors of its row
-and of its column; a further table needs one more entry here and no other code.
+One declarative entry of ``TABLES`` per table. Row and column ids of Tables 1 to 7 are those of
+``resources/published.yaml``; Tables S1 to S3 are ours. A cell's runs are the summary rows that
+match the selectors of its row and of its column; a further table needs one more entry here.
 
 The layout, given by the preset, is a dictionary: ``preset``, ``label``, ``reduced`` (true: not the
-paper's corpus, model and schedule), ``convention`` (``exact`` or ``as_published``), ``settings``
-(slug -> method and parameters) and ``tables`` (table id -> printed column id -> slug).
+paper's corpora, models and schedules), ``convention`` (of perplexity: ``exact`` or
+``as_published``), ``beam`` (task of translation -> width), ``corpora`` (task -> corpus,
+then after a comma size and schedule; headers show the corpus alone),
+``settings`` (task -> slug -> method and parameters) and ``tables`` (table id -> column id -> slug;
+for Table S1 table id -> task -> column id -> slug).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from g2lstm.errors import UserError
+from g2lstm.paper.gate_table import GATE_TABLE
+from g2lstm.paper.spec import BEAM, VARIANTS, Column, TableSpec
+from g2lstm.paper.translation import TRANSLATION_TABLES
 
 RUN = ["task", "variant", "stage", "setting", "mode", "split", "metric"]
 MISSING = "\N{EN DASH}"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A printed column: which numbers of a run it shows, and how.
-
-    ``select`` maps summary columns to values; ``scale`` turns a summary value into the printed
-    unit, ``unit`` is printed after it, ``decimals`` is the printed precision; ``ranked`` tells
-    a measured quality, whose best value is set in bold, from a property of the model.
-    """
-
-    title: str
-    select: dict
-    decimals: int = 1
-    scale: float = 1.0
-    unit: str = ""
-    ranked: bool = True
-
-
-@dataclass(frozen=True)
-class TableSpec:
-    """A published table: title, corpus task, selectors of rows, columns and compressed columns.
-
-    ``groups`` maps the title of a group of rows to printed row ids. ``compressed`` holds the
-    printed columns whose setting the preset chooses; None for a table of whole systems.
-    """
-
-    title: str
-    task: str
-    rows: dict
-    columns: dict
-    groups: dict
-    compressed: tuple | None = None
-    select: dict = field(default_factory=dict)
-    precision: int = 1
-
-
 PERPLEXITY = {"task": "lm", "metric": "perplexity"}
 AFTER_TRAINING = {"stage": "train", "mode": "plain"}
 AFTER_FINETUNING = {"stage": "finetune", "mode": "plain"}
 WITH_CACHE = {"stage": "finetune", "mode": "cache"}
-VARIANTS = {
-    "baseline": {"variant": "baseline"},
-    "sharp": {"variant": "sharpened"},
-    "g2": {"variant": "g2"},
-}
 
 
 def _compression_table(title, compressed):
     """Return a table of perplexity with cache on test data, over settings of compression."""
     return TableSpec(
         title=title,
-        task="lm",
+        tasks=("lm",),
         rows=VARIANTS,
         columns={"original": Column("Original", {"setting": "original"})},
         groups={"Test perplexity with continuous cache": tuple(VARIANTS)},
@@ -76,10 +40,10 @@ def _compression_table(title, compressed):
     )
 
 
-TABLES = {
+LANGUAGE_MODEL_TABLES = {
     "table1": TableSpec(
         title="Word-level language modelling, perplexity on validation and test data",
-        task="lm",
+        tasks=("lm",),
         rows={
             "awd_nofinetune": VARIANTS["baseline"] | AFTER_TRAINING,
             "awd": VARIANTS["baseline"] | AFTER_FINETUNING,
@@ -120,9 +84,19 @@ TABLES = {
 }
 
 
+TABLES = dict(
+    sorted((LANGUAGE_MODEL_TABLES | TRANSLATION_TABLES | {"tableS3": GATE_TABLE}).items())
+)
+
+
 def scale(layout):
     """Return what the numbers of a preset are, as it stands beside each of them."""
     return layout["label"] + ("; not comparable with print" if layout["reduced"] else "")
+
+
+def corpora_text(layout, tasks):
+    """Return the names of the corpora of some tasks, those that the layout names."""
+    return "; ".join(layout["corpora"][task] for task in tasks if task in layout["corpora"])
 
 
 def table_spec(table_id):
@@ -133,26 +107,60 @@ def table_spec(table_id):
 
 
 def resolve_columns(table_id, layout):
-    """Return printed column id -> :class:`Column`, with the preset's settings of compression.
+    """Return column id -> :class:`Column`, with corpora and settings of compression of the preset.
 
-    Printed columns for which the preset has no setting are left out. Raises UserError when the
-    layout names an unknown column or a setting that it does not define.
+    Columns for which the preset has no setting are left out. Raises UserError when the layout names
+    an unknown column or a setting that it does not define.
     """
     spec = table_spec(table_id)
+    columns = {name: _with_corpus(column, layout) for name, column in spec.columns.items()}
     chosen = layout["tables"].get(table_id, {})
+    by_task = chosen if len(spec.tasks) > 1 else {spec.tasks[0]: chosen}
+    slugs = {}
+    for task, settings in by_task.items():
+        _require_known(table_id, task, settings, layout)
+        for column_id, slug in settings.items():
+            slugs.setdefault(column_id, {})[task] = slug
+    for column_id in spec.compressed or ():
+        if column_id in slugs:
+            title = _shared_title(table_id, column_id, slugs[column_id], layout)
+            columns[column_id] = Column(title, {}, spec.precision, slugs=slugs[column_id])
+    return columns
+
+
+def _with_corpus(column, layout):
+    """Return a column of one task with the name of its corpus in the title."""
+    corpus = layout["corpora"].get(column.select.get("task"), "").split(",")[0]
+    return replace(column, title=f"{column.title} ({corpus})") if corpus else column
+
+
+def _require_known(table_id, task, settings, layout):
+    spec = table_spec(table_id)
     allowed = spec.compressed or ()
-    for column_id, slug in chosen.items():
+    if task not in spec.tasks:
+        raise UserError(f"{table_id} has no task {task}; it has {', '.join(spec.tasks)}")
+    for column_id, slug in settings.items():
         if column_id not in allowed:
             raise UserError(f"{table_id} has no column {column_id}; it has {', '.join(allowed)}")
-        if slug not in layout["settings"]:
-            raise UserError(f"{table_id}.{column_id}: setting {slug} is not among the settings")
-    columns = dict(spec.columns)
-    for column_id in allowed:
-        if column_id in chosen:
-            slug = chosen[column_id]
-            title = setting_title(layout["settings"][slug])
-            columns[column_id] = Column(title, {"setting": slug}, spec.precision)
-    return columns
+        if slug not in layout["settings"].get(task, {}):
+            raise UserError(
+                f"{table_id}.{column_id}: setting {slug} is not among the settings of {task}"
+            )
+
+
+def _shared_title(table_id, column_id, slugs, layout):
+    """Return the title of a column of compressed models, with the parameters of each task.
+
+    ``slugs``: task -> slug. Parameters that differ between tasks are given in the tasks' order.
+    """
+    tasks = [task for task in table_spec(table_id).tasks if task in slugs]
+    titles = [setting_title(layout["settings"][task][slugs[task]]) for task in tasks]
+    names, _, parameters = zip(
+        *(title.rstrip(")").partition(" (") for title in titles), strict=True
+    )
+    if len(set(names)) > 1:
+        raise UserError(f"{table_id}.{column_id}: choose settings of one method for all tasks")
+    return f"{names[0]} ({' / '.join(dict.fromkeys(parameters))})"
 
 
 def setting_title(setting):
@@ -181,17 +189,26 @@ def measured_cells(table_id, summary, layout, **instead):
     Only cells with at least one run are in the result. Perplexity follows the layout's
     convention (``as_published``: the released code's average, which counts one more word).
     """
-    spec, found = table_spec(table_id), values_by_run(summary)
-    cells = {}
+    spec, columns, runs = table_spec(table_id), resolve_columns(table_id, layout), {}
     for row_id, row in spec.rows.items():
-        for column_id, column in resolve_columns(table_id, layout).items():
+        for column_id, column in columns.items():
             wanted = {**spec.select, **row, **column.select, **instead}
-            if wanted["metric"] == "perplexity" and layout["convention"] == "as_published":
-                wanted["metric"] = "perplexity_as_published"
-            run = tuple(wanted[name] for name in RUN)
-            if run in found:
-                cells[row_id, column_id] = found[run] * column.scale
-    return cells
+            if column.slugs:
+                wanted["setting"] = column.slugs.get(wanted["task"])
+            runs[row_id, column_id] = _run(wanted, layout)
+    # the gates have thousands of numbers: group only what the table shows
+    shown = summary["metric"].isin({run[-1] for run in runs.values()})
+    found = values_by_run(summary[shown])
+    return {cell: found[run] * columns[cell[1]].scale for cell, run in runs.items() if run in found}
+
+
+def _run(wanted, layout):
+    """Return the key of a run in :func:`values_by_run`, with the layout's convention and beam."""
+    if wanted["metric"] == "perplexity" and layout["convention"] == "as_published":
+        wanted = {**wanted, "metric": "perplexity_as_published"}
+    if wanted["mode"] == BEAM:
+        wanted = {**wanted, "mode": f"{BEAM}{layout['beam'][wanted['task']]}"}
+    return tuple(wanted[name] for name in RUN)
 
 
 def printed_value(values, decimals):

@@ -3,8 +3,16 @@
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from g2lstm.paper.aggregate import is_synthetic, read_summary
-from g2lstm.paper.cells import MISSING, TABLES, measured_cells, printed_value, resolve_columns
+from g2lstm.paper.aggregate import corpus_of, read_summaries
+from g2lstm.paper.cells import (
+    MISSING,
+    TABLES,
+    corpora_text,
+    measured_cells,
+    printed_value,
+    resolve_columns,
+)
+from g2lstm.paper.gate_claims import gate_numbers, gate_predicates
 from g2lstm.paper.predicates import (
     FAILS,
     HOLDS,
@@ -17,6 +25,7 @@ from g2lstm.paper.predicates import (
 )
 from g2lstm.paper.published import read_claims, read_tables
 from g2lstm.paper.render import markdown_escape
+from g2lstm.paper.spec import PRINTED_CORPORA
 from g2lstm.records import write_text
 
 
@@ -29,13 +38,21 @@ class Result:
     parts: tuple = ()
 
 
-def write_claims(summary_path, published_path, claims_path, layout, output):
-    """Write ``claims.md``: each claim of the paper, with its outcome in print and for our runs."""
-    published, summary = read_tables(published_path), read_summary(summary_path)
-    mean = our_tables(published, summary, layout)
+def write_claims(summary_paths, published_path, claims_path, layout, output):
+    """Write ``claims.md``: each claim of the paper, with its outcome in print and for our runs.
+
+    Claims about figures of gates get the predicates of :mod:`g2lstm.paper.gate_claims`.
+    """
+    published, summary = read_tables(published_path), read_summaries(summary_paths)
+    mean = our_numbers(published, summary, layout)
     seeds = sorted(summary["seed"].dropna().unique())
-    by_seed = [our_tables(published, summary[_of_seed(summary, seed)], layout) for seed in seeds]
-    results = [(claim, judge(claim, mean, by_seed)) for claim in read_claims(claims_path)]
+    by_seed = [our_numbers(published, summary[_of_seed(summary, seed)], layout) for seed in seeds]
+    of_gates = gate_predicates(synthetic=corpus_of(summary, "de-en") == "synthetic")
+    claims = [
+        {**claim, "expr": claim["expr"] or of_gates.get(claim["id"])}
+        for claim in read_claims(claims_path)
+    ]
+    results = [(claim, judge(claim, mean, by_seed)) for claim in claims]
     sections = [*_header(layout), _result_table(results), "## Predicates", _predicates(results)]
     write_text(output, "\n\n".join(sections) + "\n")
 
@@ -45,11 +62,16 @@ def _of_seed(summary, seed):
     return (summary["seed"] == seed).fillna(True).astype(bool)
 
 
+def our_numbers(published, summary, layout):
+    """Return what the predicates see: :func:`our_tables`, and the numbers of gates as ``gates``."""
+    return {**our_tables(published, summary, layout), "gates": gate_numbers(summary)}
+
+
 def our_tables(published, summary, layout):
     """Return table -> row -> column -> number with the printed ids and our rounded means.
 
-    A cell without a run is :class:`Missing`. Rows of other systems keep the printed numbers, unless
-    the corpus is synthetic, where no comparison with them has a meaning.
+    A cell without a run is :class:`Missing`. Rows of other systems keep the printed numbers where
+    our corpus is that of print; on another corpus no comparison with them has a meaning.
     """
     return {
         table_id: _our_rows(table_id, table, summary, layout)
@@ -58,19 +80,18 @@ def our_tables(published, summary, layout):
 
 
 def _our_rows(table_id, table, summary, layout):
-    spec = TABLES.get(table_id)
-    cells = measured_cells(table_id, summary, layout) if spec else {}
-    columns = resolve_columns(table_id, layout) if spec else {}
-    keep_printed = not (spec and is_synthetic(summary, spec.task))
+    spec = TABLES[table_id]
+    cells = measured_cells(table_id, summary, layout)
+    columns = resolve_columns(table_id, layout)
+    same = [task for task in spec.tasks if corpus_of(summary, task) == PRINTED_CORPORA[task][0]]
 
     def number(row_id, column_id, printed):
         if column_id == "group":
             return printed
         if (row_id, column_id) in cells:
             return printed_value(cells[row_id, column_id], columns[column_id].decimals)
-        quoted = table["rows"][row_id].get("group") == "existing"
-        ours = spec is not None and row_id in spec.rows
-        return printed if quoted and not ours and keep_printed else Missing()
+        quoted = row_id not in spec.rows and spec.task_of(columns[column_id]) in same
+        return printed if quoted else Missing()
 
     return {
         row_id: {column_id: number(row_id, column_id, value) for column_id, value in row.items()}
@@ -81,11 +102,12 @@ def _our_rows(table_id, table, summary, layout):
 def judge(claim, mean, by_seed):
     """Return the :class:`Result` of a claim on the mean over seeds and on each seed's own numbers.
 
-    A claim, or one of its parts, is undecided when a number is missing or when the seeds, or a seed
-    and the mean, disagree. Seeds that lack a number have no say.
+    A claim without a predicate is undecided; so is one, or one of its parts, when a number is
+    missing or when the seeds, or a seed and the mean, disagree. Seeds that lack a number have no
+    say.
     """
-    if claim["kind"] != "table":
-        return Result(UNDECIDED, f"not decided by a table; to be measured: {claim['measure']}")
+    if claim["expr"] is None:
+        return Result(UNDECIDED, f"not measured in these runs: {claim['measure']}")
     parts = split_parts(claim["expr"])
     on_mean = [evaluate(part, mean) for part in parts]
     on_seeds = [[evaluate(part, tables) for part in parts] for tables in by_seed]
@@ -115,13 +137,16 @@ def _header(layout):
         "# Claims of the paper",
         f"Preset: **{markdown_escape(layout['label'])}**.",
     ]
+    if corpora := corpora_text(layout, PRINTED_CORPORA):
+        lines.append(f"Data: {markdown_escape(corpora)}.")
     if layout["reduced"]:
         lines.append(
             "This preset is reduced: **its numbers are not comparable with print**. A claim that "
             "holds or fails here says nothing about the paper's own scale."
         )
     lines.append(
-        "Each sentence is a predicate over the tables (means over seeds, rounded as in print). It "
+        "Each sentence is a predicate over the tables (means over seeds, rounded as in print) or, "
+        "as `gates`, over the gates of the decoder's first transition, German-English. It "
         "holds when all its parts, (a), (b) and so on, hold; each part has its own verdict, so "
         "that an ordering can be told from an exact difference. The parts are spelt out below the "
         "table. Undecided: a number is missing, or the seeds disagree."

@@ -1,8 +1,9 @@
 """Our numbers beside the printed ones, cell by cell."""
 
-from g2lstm.paper.aggregate import read_summary
+from g2lstm.paper.aggregate import read_summaries
 from g2lstm.paper.cells import (
     TABLES,
+    corpora_text,
     difference_text,
     measured_cells,
     number_text,
@@ -15,17 +16,20 @@ from g2lstm.paper.render import markdown_escape
 from g2lstm.records import write_text
 
 
-def write_comparison(summary_path, published_path, layout, output):
+def write_comparison(summary_paths, published_path, layout, output):
     """Write ``comparison.md``: mean, deviation and n of ours, print, difference, for every cell.
 
     Printed cells of our tables that have no run are listed as not run; rows of other systems, which
-    the tables only quote, are not compared. Doubts about printed numbers are footnotes.
+    the tables only quote, are not compared, and appendix tables have no print. Doubts about printed
+    numbers are footnotes.
     """
-    published, summary = read_tables(published_path), read_summary(summary_path)
+    published, summary = read_tables(published_path), read_summaries(summary_paths)
     notes = []
     parts = [_header(layout)]
     parts += [
-        _table_part(table_id, published[table_id], summary, layout, notes) for table_id in TABLES
+        _table_part(table_id, published[table_id], summary, layout, notes)
+        for table_id in TABLES
+        if table_id in published
     ]
     parts.append("\n".join(f"[^{number}]: {note}" for number, note in enumerate(notes, 1)))
     write_text(output, "\n\n".join(part for part in parts if part) + "\n")
@@ -48,7 +52,8 @@ def _header(layout):
     }
     lines.append(
         "Ours: mean ± sample standard deviation over n seeds. Perplexity is averaged "
-        f"{averages[layout['convention']]}. Difference: ours minus print, from rounded values."
+        f"{averages[layout['convention']]}. BLEU is that of tokenised text. Difference: ours minus "
+        "print, from rounded values."
     )
     return "\n\n".join(lines)
 
@@ -57,22 +62,25 @@ def _table_part(table_id, published, summary, layout, notes):
     """Return the section of one table; ``notes`` collects the footnotes of the document."""
     cells = measured_cells(table_id, summary, layout)
     columns = resolve_columns(table_id, layout)
-    rows, not_run = [], []
-    for row_id in TABLES[table_id].rows:
+    rows, not_run, spec = [], [], TABLES[table_id]
+    for row_id in spec.rows:
         for column_id, printed in published["rows"][row_id].items():
             if column_id == "group" or printed is None:
                 continue
             if (row_id, column_id) not in cells:
-                not_run.append(
-                    f"| {OURS[row_id]} | {_printed_column(published, column_id)} | {printed} |"
-                )
+                name = _printed_column(published, column_id)
+                text = _printed_text(printed, spec.precision)
+                not_run.append(f"| {OURS[row_id]} | {name} | {text} |")
                 continue
             mark = _footnotes(doubts_of(published, row_id, column_id), notes)
             values, column = cells[row_id, column_id], columns[column_id]
             names = _column_names(published, column_id, column.title)
             rows.append(_line(OURS[row_id], names, values, column, printed, mark))
     title = f"## Table {table_id.removeprefix('table')}: {published['caption']}"
-    return "\n\n".join(part for part in (title, _measured(rows), _not_run(not_run)) if part)
+    corpora = corpora_text(layout, spec.tasks)
+    data = f"Data of ours: {markdown_escape(corpora)}." if rows and corpora else ""
+    parts = (title, data, _measured(rows), _not_run(not_run))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _measured(rows):
@@ -85,6 +93,11 @@ def _not_run(rows):
         return ""
     head = "| Model | Printed column | Print |\n|:--|:--|--:|"
     return f"Not run ({len(rows)} printed cells without a run):\n\n" + "\n".join([head, *rows])
+
+
+def _printed_text(printed, decimals):
+    """Return a printed number with the decimals of print; whole numbers stay whole."""
+    return str(printed) if isinstance(printed, int) else f"{printed:.{decimals}f}"
 
 
 def _printed_column(published, column_id):
@@ -102,7 +115,8 @@ def _column_names(published, column_id, title):
 def _line(model, names, values, column, printed, mark):
     difference = printed_value(values, column.decimals) - printed
     cells = (
-        *(model, names, number_text(values, column), len(values), f"{printed}{mark}"),
+        *(model, names, number_text(values, column), len(values)),
+        _printed_text(printed, column.decimals) + mark,
         difference_text(difference, column.decimals),
     )
     return "| " + " | ".join(str(cell) for cell in cells) + " |"

@@ -47,6 +47,11 @@ def column_widths(table):
             for column, cell in zip(columns, row, strict=True):
                 column.append((cell.text, cell.bold))
     widths = [max(text_width(text, bold) for text, bold in column) for column in columns]
+    first = 0
+    for title, count in table.spans:
+        spanned = sum(widths[first : first + count]) + GAP * (count - 1)
+        widths[first] += max(0.0, text_width(title) - spanned)
+        first += count
     total = sum(widths) + GAP * (len(widths) - 1)
     wanted = max([MIN_WIDTH, *(text_width(group.title, italic=True) for group in table.groups)])
     widths[0] += max(0.0, wanted - total)
@@ -82,7 +87,9 @@ def _height(table, caption_lines):
     """Return the height of caption, rules and rows in points."""
     rows = sum(1 + len(group.rows) for group in table.groups)
     rules = 2 + len(table.groups)
-    return LINE * (caption_lines + _header_lines(table) + rows) + 2 * RULE_SPACE * rules
+    spans = LINE + RULE_SPACE if table.spans else 0.0
+    lines = caption_lines + _header_lines(table) + rows
+    return spans + LINE * lines + 2 * RULE_SPACE * rules
 
 
 class _Pen:
@@ -95,6 +102,8 @@ class _Pen:
         for line in caption:
             self.row([line], [False])
         self.rule(HEAVY)
+        if table.spans:
+            self.spans(table.spans)
         for line in range(_header_lines(table)):
             self.row([lines[line] for lines in table.header])
         for group in table.groups:
@@ -106,10 +115,20 @@ class _Pen:
 
     def rule(self, thickness):
         self.y -= RULE_SPACE
-        self.axes.plot(
-            (0, self.width), (self.y, self.y), color="black", lw=thickness, solid_capstyle="butt"
-        )
+        self.line((0, self.width), self.y, thickness)
         self.y -= RULE_SPACE
+
+    def spans(self, spans):
+        """Draw the titles over adjacent columns, each with a rule under it."""
+        left, column = 0.0, 0
+        baseline, rule = self.y - 0.72 * LINE, self.y - LINE
+        for title, count in spans:
+            right = left + sum(self.widths[column : column + count]) + GAP * (count - 1)
+            if title:
+                self.text((left + right) / 2, baseline, title, "center", _font(False, False))
+                self.line((left, right), rule, LIGHT)
+            left, column = right + GAP, column + count
+        self.y = rule - RULE_SPACE
 
     def row(self, texts, bold=None, italic=False):
         """Draw one line: the first text flush left, the others centred in their columns."""
@@ -117,14 +136,16 @@ class _Pen:
         baseline, left = self.y - 0.72 * LINE, 0.0
         for column, text in enumerate(texts):
             x = left if column == 0 else left + self.widths[column] / 2
-            self.axes.text(
-                x,
-                baseline,
-                text,
-                ha="left" if column == 0 else "center",
-                va="baseline",
-                fontproperties=_font(bold[column], italic),
-                parse_math=False,
+            self.text(
+                x, baseline, text, "center" if column else "left", _font(bold[column], italic)
             )
             left += self.widths[column] + GAP
         self.y -= LINE
+
+    def text(self, x, baseline, text, align, font):
+        self.axes.text(
+            x, baseline, text, ha=align, va="baseline", fontproperties=font, parse_math=False
+        )
+
+    def line(self, x, y, thickness):
+        self.axes.plot(x, (y, y), color="black", lw=thickness, solid_capstyle="butt")

@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from g2lstm.errors import UserError
-from g2lstm.paper.aggregate import read_summary
+from g2lstm.paper.aggregate import read_summaries
 from g2lstm.paper.cells import VARIANTS, measured_cells, resolve_columns, scale
 from g2lstm.paper.style import COLUMN_WIDTH, LINES, STYLE, save
 from g2lstm.records import read_record
@@ -29,17 +29,18 @@ def write_learning_curve(record_paths, layout, stem):
     _require_one_run(records)
     for suffix in (".png", ".pdf"):
         with plt.rc_context(STYLE):
-            save(_learning_curve(records, scale(layout)), f"{stem}{suffix}")
+            label = f"{layout['corpora'][records[0]['task']]}; {scale(layout)}"
+            save(_learning_curve(records, label), f"{stem}{suffix}")
 
 
-def write_rank_curve(summary_path, layout, stem):
+def write_rank_curve(summary_paths, layout, stem):
     """Write test perplexity with cache over the rank of the gates (Table 7), as PNG and PDF."""
-    _write_setting_curve("table7", "k", "Rank of the gate matrices", summary_path, layout, stem)
+    _write_setting_curve("table7", "k", "Rank of the gate matrices", summary_paths, layout, stem)
 
 
-def write_rounding_curve(summary_path, layout, stem):
+def write_rounding_curve(summary_paths, layout, stem):
     """Write test perplexity with cache over the rounding step r (Table 6), as PNG and PDF."""
-    _write_setting_curve("table6", "r", "Rounding step r", summary_path, layout, stem)
+    _write_setting_curve("table6", "r", "Rounding step r", summary_paths, layout, stem)
 
 
 def _require_one_run(records):
@@ -60,21 +61,25 @@ def _learning_curve(records, label):
     """Draw the history of one run; the epochs of the finetuning follow those of the training."""
     figure, axes = plt.subplots(figsize=(COLUMN_WIDTH, 2.3), layout="constrained")
     name, colour, _ = LINES[records[0]["variant"]]
-    before = len(records[0]["history"])
-    history = [epoch for record in records for epoch in record["history"]]
-    epochs = range(1, len(history) + 1)
+    before = records[0]["history"][-1]["epoch"]
+    history = [entry for record in records for entry in record["history"]]
+    epochs = [
+        entry["epoch"] + (before if record["stage"] == "finetune" else 0)
+        for record in records
+        for entry in record["history"]
+    ]
     train = [math.exp(epoch["train_loss"]) for epoch in history]
     valid = [epoch["valid_perplexity"] for epoch in history]
     axes.plot(epochs, train, color="#777777", lw=1.0, label="Training (with dropout)")
     axes.plot(epochs, valid, color=colour, label="Validation")
-    switch = next((i for i, epoch in enumerate(history[:before], 1) if epoch["averaged"]), None)
+    switch = next((e["epoch"] for e in records[0]["history"] if e["averaged"]), None)
     if switch:
         axes.axvline(switch - 0.5, color="black", lw=0.8, ls=":", label="Switch to averaging")
-    if len(history) > before:
-        edges = before + 0.5, len(history) + 0.5
+    if epochs[-1] > before:
+        edges = before + 0.5, epochs[-1] + 0.5
         axes.axvspan(*edges, color="#f0e442", alpha=0.25, lw=0, label="Finetuning")
     axes.set(xlabel="Epoch", ylabel="Perplexity", yscale="log")
-    axes.set_xlim(0.5, len(history) + 0.5)
+    axes.set_xlim(max(0.0, epochs[0] - 0.5), epochs[-1] + 0.5)
     _title(axes, f"{name}, seed {records[0]['seed']}; {label}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label_log_axis(axes.yaxis, min(train + valid), max(train + valid))
@@ -100,16 +105,17 @@ def _label_log_axis(axis, low, high):
     axis.set_minor_formatter(NullFormatter())
 
 
-def _write_setting_curve(table_id, parameter, xlabel, summary_path, layout, stem):
-    summary = read_summary(summary_path)
+def _write_setting_curve(table_id, parameter, xlabel, summary_paths, layout, stem):
+    summary = read_summaries(summary_paths)
     settings = {}
     for column_id, column in resolve_columns(table_id, layout).items():
-        slug = column.select["setting"]
-        if column_id == "original":
+        if not column.slugs:
             continue
-        if parameter not in layout["settings"][slug]:
+        slug = column.slugs["lm"]
+        setting = layout["settings"]["lm"][slug]
+        if parameter not in setting:
             raise UserError(f"{table_id}.{column_id}: setting {slug} has no parameter {parameter}")
-        settings[column_id] = layout["settings"][slug][parameter]
+        settings[column_id] = setting[parameter]
     cells = measured_cells(table_id, summary, layout)
     if not any((row_id, column_id) in cells for row_id in VARIANTS for column_id in settings):
         raise UserError(f"no run has a setting of {table_id}; nothing to draw in {stem}")

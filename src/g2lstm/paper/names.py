@@ -25,4 +25,17 @@ LITERATURE = {
     "variational_rhn": "Variational RHN (Zilly et al., 2016)",
     "nas_cell": "NAS cell (Zoph & Le, 2016)",
     "skip4_lstm": "4-layer skip connection LSTM (Melis et al., 2017)",
+    "rnnsearch_lv": "RNNSearch-LV (Jean et al., 2015)",
+    "mrt": "MRT (Shen et al., 2015)",
+    "global_att": "Global-att (Luong et al., 2015)",
+    "gnmt": "GNMT (Wu et al., 2016)",
+    "bso": "BSO (Wiseman & Rush, 2016)",
+    "nmpt": "NMPT (Huang et al., 2017)",
+    "nmpt_lm": "NMPT + LM (Huang et al., 2017)",
+    "actor_critic": "Actor-critic (Bahdanau et al., 2016)",
 }
+
+
+def row_name(row_id):
+    """Return the name of a row of ours; what stands before the last colon is told by its group."""
+    return OURS[row_id.rpartition(":")[2]]

@@ -6,9 +6,16 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from g2lstm.paper.drawing import draw_table
+from g2lstm.paper.drawing import SIZE, column_widths, draw_table
 from g2lstm.records import write_text
 
+COLUMN, PAGE = 234.0, 486.0  # points: width of a column and of a page of two columns
+TYPE_SIZES = (  # LaTeX's name, size and space between columns in points
+    ("small", 9.0, 12.0),
+    ("footnotesize", 8.0, 6.0),
+    ("scriptsize", 7.0, 6.0),
+)
+COMPUTER_MODERN = 1.25  # its width, bold included, over that of the picture's narrow Times
 LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -52,25 +59,49 @@ def write_all(table, stem):
 
 
 def to_latex(table):
-    """Return a booktabs float, ready for ``\\input``; wide tables span both columns of a page."""
-    return _template("table.tex.j2", latex_escape).render(
+    """Return a booktabs float, ready for ``\\input``.
+
+    A table wider than a column spans both columns of a page; the type is the largest in which it
+    stays on the page even in LaTeX's own, wide letters.
+    """
+
+    def width(size, space):
+        letters = COMPUTER_MODERN * sum(column_widths(table)) * size / SIZE
+        return letters + space * (len(table.header) - 1)
+
+    fitting = [entry for entry in TYPE_SIZES if width(*entry[1:]) <= PAGE]
+    type_size, size, space = (*fitting, TYPE_SIZES[-1])[0]
+    return template("table.tex.j2", latex_escape).render(
         table=table,
         label=re.sub(r"[^A-Za-z0-9]+", "-", table.label),
-        environment="table*" if len(table.header) > 4 else "table",
+        environment="table*" if width(size, space) > COLUMN else "table",
+        type_size=type_size,
+        column_space=f"{space / 2:g}pt",
         has_parameters=any(parameters for _, parameters in table.header),
+        rules=_span_rules(table.spans),
     )
+
+
+def _span_rules(spans):
+    """Return (first, last) column, counted from 1, under each title over several columns."""
+    last, rules = 0, []
+    for title, count in spans:
+        first, last = last + 1, last + count
+        if title:
+            rules.append((first, last))
+    return rules
 
 
 def to_markdown(table):
     """Return a GitHub table under its caption."""
-    return _template("table.md.j2", markdown_escape).render(table=table)
+    return template("table.md.j2", markdown_escape).render(table=table)
 
 
 def to_csv(table):
     """Return the cells as CSV, with the preset and the group of each row in the first columns."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["Preset", "Group", *(" ".join(lines).strip() for lines in table.header)])
+    writer.writerow(["Preset", "Group", *table.column_titles])
     for group in table.groups:
         writer.writerows(
             [table.scale, group.title, *(cell.text for cell in row)] for row in group.rows
@@ -78,7 +109,7 @@ def to_csv(table):
     return stream.getvalue()
 
 
-def _template(name, escape):
+def template(name, escape):
     """Return a template in which every inserted value is escaped.
 
     LaTeX templates use ``<< >>`` and ``<% %>``, since braces are LaTeX's own.

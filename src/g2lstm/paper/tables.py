@@ -1,15 +1,19 @@
 """The paper's tables with our numbers: what stands in each row, and which cells are bold.
 
-Layout as in print: Table 1 of Li et al. (2018) lists whole systems in groups, Tables 3, 6 and 7 the
-same three models over settings of compression, with the difference to the original in brackets.
+Layout as in print: Tables 1 and 2 of Li et al. (2018) list whole systems in groups, Tables 3 to 7
+the same three models over settings of compression, with the difference to the original in brackets.
+Appendix tables, S1 and up, have no counterpart in print.
 """
 
 from dataclasses import dataclass
+from itertools import groupby
 
-from g2lstm.paper.aggregate import NOT_SPLIT, ORACLE_RUN, is_synthetic, read_summary
+from g2lstm.errors import UserError
+from g2lstm.paper.aggregate import NOT_SPLIT, ORACLE_RUN, corpus_of, read_summaries
 from g2lstm.paper.cells import (
     MISSING,
     RUN,
+    corpora_text,
     difference_text,
     measured_cells,
     number_text,
@@ -19,9 +23,10 @@ from g2lstm.paper.cells import (
     table_spec,
     values_by_run,
 )
-from g2lstm.paper.names import LITERATURE, OURS
+from g2lstm.paper.names import LITERATURE, row_name
 from g2lstm.paper.published import read_tables
 from g2lstm.paper.render import write_all
+from g2lstm.paper.spec import BEAM, PRINTED_CORPORA
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Group:
 class Table:
     """A table ready to render: header (one pair of lines a column), groups of rows, caption.
 
-    ``scale`` says which preset the numbers are of.
+    ``scale`` says which preset the numbers are of. ``spans`` are titles over adjacent columns:
+    (title, number of columns) from the left, together all columns; empty without such titles.
     """
 
     scale: str
@@ -52,44 +58,74 @@ class Table:
     label: str
     header: tuple
     groups: tuple
+    spans: tuple = ()
+
+    @property
+    def column_titles(self):
+        """The title of each column in one line, with that of its span."""
+        spans = [f"{title}:" if title else "" for title, count in self.spans for _ in range(count)]
+        spans = spans or [""] * len(self.header)
+        titles = ((span, *lines) for span, lines in zip(spans, self.header, strict=True))
+        return tuple(" ".join(filter(None, title)) for title in titles)
 
 
-def write_table(number, summary_path, published_path, layout, stem):
+def write_table(number, summary_paths, published_path, layout, stem):
     """Write Table ``number`` as ``stem.tex``, ``stem.csv``, ``stem.md`` and ``stem.png``.
 
-    Raises UserError when the pipeline has no such table or a file cannot be read.
+    ``number`` is that of print, or ``S1``, ``S2``, ``S3`` for an appendix table. Raises UserError
+    when the pipeline has no such table or a file cannot be read.
     """
     table_id = f"table{number}"
-    published = read_tables(published_path)[table_id]
-    write_all(build_table(table_id, read_summary(summary_path), published, layout), stem)
+    published = read_tables(published_path).get(table_id)
+    write_all(build_table(table_id, read_summaries(summary_paths), published, layout), stem)
 
 
 def build_table(table_id, summary, published, layout):
-    """Return the :class:`Table` of a summary; ``published`` is the same table as printed."""
+    """Return the :class:`Table` of a summary; ``published``: the same table as printed, or None."""
     spec, columns = table_spec(table_id), resolve_columns(table_id, layout)
-    cells = measured_cells(table_id, summary, layout)
-    lower = published["better"] == "lower"
+    cells, row_groups = measured_cells(table_id, summary, layout), spec.groups
+    if spec.sparse:
+        columns, row_groups = _measured_only(table_id, columns, row_groups, cells)
     groups = [
-        Group(title, _our_rows(row_ids, columns, cells, lower))
-        for title, row_ids in spec.groups.items()
+        Group(title, _our_rows(row_ids, columns, cells, spec.better == "lower"))
+        for title, row_ids in row_groups.items()
     ]
-    quoted = False
-    synthetic = is_synthetic(summary, spec.task)
-    if synthetic:
-        groups.append(_oracle_group(summary, spec, columns))
+    groups += _oracle_groups(summary, spec, columns)
+    quoted, left_out = [], []
     if spec.compressed is not None:
-        groups.append(_size_group(table_id, summary, layout, columns))
-    elif not synthetic:
-        quoted = True
-        groups.insert(0, _literature_group(spec, published, columns))
-    header = tuple(_header_lines(column.title) for column in columns.values())
+        groups += _size_groups(table_id, summary, layout, columns)
+    elif published:
+        for task in spec.tasks:
+            same = corpus_of(summary, task) == PRINTED_CORPORA[task][0]
+            (quoted if same else left_out).append(task)
+    if quoted:
+        groups.insert(0, _literature_group(spec, published, columns, quoted))
     return Table(
         scale=scale(layout),
-        caption=_caption(table_id, layout, cells, quoted),
+        caption=_caption(table_id, layout, columns, cells, quoted, left_out),
         label=f"{layout['preset']}-{table_id}",
-        header=(("Model", ""), *header),
+        header=(("Model", ""), *(_header_lines(column.title) for column in columns.values())),
         groups=tuple(groups),
+        spans=_spans(columns),
     )
+
+
+def _measured_only(table_id, columns, row_groups, cells):
+    """Return the columns and groups of rows that have at least one run."""
+    if not cells:
+        raise UserError(f"{table_id}: the summary has no run for it; aggregate their records too")
+    rows, names = {row_id for row_id, _ in cells}, {column_id for _, column_id in cells}
+    return (
+        {column_id: column for column_id, column in columns.items() if column_id in names},
+        {title: row_ids for title, row_ids in row_groups.items() if rows & set(row_ids)},
+    )
+
+
+def _spans(columns):
+    """Return titles over adjacent columns; nothing stands over the rows' names."""
+    runs = groupby(columns.values(), key=lambda column: column.span)
+    spans = [(title, len(list(adjacent))) for title, adjacent in runs]
+    return (("", 1), *spans) if any(title for title, _ in spans) else ()
 
 
 def _header_lines(title):
@@ -111,7 +147,7 @@ def _our_rows(row_ids, columns, cells, lower):
             best[column_id] = min(values) if lower else max(values)
     return tuple(
         (
-            Cell(OURS[row_id]),
+            Cell(row_name(row_id)),
             *(_our_cell(row_id, name, columns, cells, best.get(name)) for name in columns),
         )
         for row_id in row_ids
@@ -132,7 +168,7 @@ def _our_cell(row_id, column_id, columns, cells, best):
     return Cell(text, bold=best is not None and value == best)
 
 
-def _size_group(table_id, summary, layout, columns):
+def _size_groups(table_id, summary, layout, columns):
     """Return the bytes of the input and forget gates and the factor by the paper's convention."""
 
     def sizes(metric):
@@ -148,11 +184,14 @@ def _size_group(table_id, summary, layout, columns):
             text += f" ({factors[key].mean():.1f}\N{MULTIPLICATION SIGN})"
         return Cell(text)
 
-    rows = tuple(
-        (Cell(OURS[row_id]), *(cell((row_id, column_id)) for column_id in columns))
-        for row_id in table_spec(table_id).rows
-    )
-    return Group("Size of the input and forget gates (compression factor)", rows)
+    groups = table_spec(table_id).groups
+    for title, row_ids in groups.items():
+        rows = tuple(
+            (Cell(row_name(row_id)), *(cell((row_id, column_id)) for column_id in columns))
+            for row_id in row_ids
+        )
+        prefix = title.partition(",")[0] + ", size" if len(groups) > 1 else "Size"
+        yield Group(f"{prefix} of the input and forget gates (compression factor)", rows)
 
 
 def bytes_text(count):
@@ -163,32 +202,34 @@ def bytes_text(count):
     return f"{count:.0f} B"
 
 
-def _oracle_group(summary, spec, columns):
-    """Return the perplexity of the synthetic source itself, which no model can beat on average."""
-
-    found = values_by_run(summary)
+def _oracle_groups(summary, spec, columns):
+    """Return the perplexity of a synthetic source itself, which no model can beat on average."""
+    oracle = summary[summary["variant"] == ORACLE_RUN["variant"]]
+    found = values_by_run(oracle)
 
     def cell(column):
-        if column.select.get("setting", "original") != "original":
+        wanted = {**spec.select, **column.select}
+        if column.slugs or wanted.get("metric") != "perplexity":
             return Cell(MISSING)
-        wanted = {**spec.select, **column.select, **ORACLE_RUN}
-        values = found.get(tuple(wanted[name] for name in RUN))
+        values = found.get(tuple({**wanted, **ORACLE_RUN}[name] for name in RUN))
         return Cell(MISSING if values is None else number_text(values, column))
 
-    name = Cell("Oracle (exact entropy of the source)")
-    return Group("Reference", ((name, *(cell(column) for column in columns.values())),))
+    cells = [cell(column) for column in columns.values()]
+    if all(cell.text == MISSING for cell in cells):
+        return []
+    return [Group("Reference", ((Cell("Oracle (exact entropy of the source)"), *cells),))]
 
 
-def _literature_group(spec, published, columns):
-    """Return the printed rows of other systems, marked as quoted."""
+def _literature_group(spec, published, columns, tasks):
+    """Return the printed rows of other systems on the corpora of some tasks, marked as quoted."""
 
     def cell(value, column):
-        if value is None:
+        if value is None or spec.task_of(column) not in tasks:
             return Cell(MISSING)
         text = str(value) if isinstance(value, int) else f"{value:.{column.decimals}f}"
         return Cell(text + column.unit)
 
-    rows = tuple(
+    rows = (
         (
             Cell(f"{LITERATURE[row_id]}†"),
             *(cell(row[column_id], column) for column_id, column in columns.items()),
@@ -196,25 +237,47 @@ def _literature_group(spec, published, columns):
         for row_id, row in published["rows"].items()
         if row_id not in spec.rows
     )
-    return Group("Existing results", rows)
+    shown = (row for row in rows if any(cell.text != MISSING for cell in row[1:]))
+    return Group("Existing results", tuple(shown))
 
 
-def _caption(table_id, layout, cells, quoted):
-    """Return the caption: what, at which scale, over how many seeds, and what the marks mean."""
+def _caption(table_id, layout, columns, cells, quoted, left_out):
+    """Return the caption: what, at which scale, over how many seeds, and what the marks mean.
+
+    ``quoted`` and ``left_out`` are the tasks whose literature rows are shown, and those whose are
+    not since our corpus is another one.
+    """
     spec, number = table_spec(table_id), table_id.removeprefix("table")
-    sentences = [
-        f"{spec.title} (Table {number} of Li et al., 2018).",
-        f"Preset {scale(layout)}.",
-    ]
-    counts = sorted({len(values) for values in cells.values()})
-    if counts == [1]:
-        sentences.append("One seed.")
-    elif counts:
-        seeds = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-        sentences.append(f"Mean\N{NO-BREAK SPACE}± sample standard deviation over {seeds} seeds.")
+    printed = f" (Table {number} of Li et al., 2018)" if number.isdigit() else ""
+    ranked = any(column.ranked for column in columns.values())
+    sentences = [f"{spec.title}{printed}.", f"Preset {scale(layout)}."]
+    if corpora := corpora_text(layout, spec.tasks):
+        sentences.append(f"Data: {corpora}.")
+    if spec.select.get("mode") == BEAM:
+        beams = dict.fromkeys(str(layout["beam"][task]) for task in spec.tasks)
+        sentences.append(f"Beam of {' and '.join(beams)}.")
+    sentences += _seeds_sentence(cells, ranked)
+    if spec.note:
+        sentences.append(spec.note)
     if spec.compressed is not None:
         sentences.append("In brackets, the difference to the original model.")
-    sentences.append("Bold: best of each group.")
+    if ranked:
+        sentences.append("Bold: best of each group.")
     if quoted:
-        sentences.append("† Quoted from the paper, not run here.")
+        sentences.append("†\N{NO-BREAK SPACE}Quoted from the paper, not run here.")
+    if left_out:
+        names = " and ".join(PRINTED_CORPORA[task][1] for task in left_out)
+        sentences.append(f"Existing results are on {names}, thus left out.")
     return " ".join(sentences)
+
+
+def _seeds_sentence(cells, ranked):
+    """Return the sentence on the number of seeds, if there is any run."""
+    counts = sorted({len(values) for values in cells.values()})
+    if not counts:
+        return []
+    if counts == [1]:
+        return ["One seed."]
+    seeds = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    deviation = "\N{NO-BREAK SPACE}± sample standard deviation" if ranked else ""
+    return [f"Mean{deviation} over {seeds} seeds."]

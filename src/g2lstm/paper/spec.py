@@ -1,0 +1,64 @@
+"""How a table is described: its rows, its columns, and which summary rows stand behind a cell."""
+
+from dataclasses import dataclass, field
+
+BEAM = "beam"  # stands for the mode of translation, whose beam the layout gives
+VARIANTS = {
+    "baseline": {"variant": "baseline"},
+    "sharp": {"variant": "sharpened"},
+    "g2": {"variant": "g2"},
+}
+PRINTED_CORPORA = {  # task -> data set, and its name in print
+    "lm": ("ptb", "Penn Treebank"),
+    "de-en": ("iwslt14", "IWSLT14 German-English"),
+    "en-de": ("wmt14", "WMT14 English-German"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: which numbers of a run it shows, and how.
+
+    ``select`` maps summary columns to values; ``scale`` turns a summary value into the printed
+    unit, ``unit`` is printed after it, ``decimals`` is the printed precision; ``ranked`` tells
+    a measured quality, whose best value is set in bold, from a property of the model. Adjacent
+    columns of the same ``span`` share that title. ``slugs`` maps a task to our setting in a column
+    of compressed models; empty in others.
+    """
+
+    title: str
+    select: dict
+    decimals: int = 1
+    scale: float = 1.0
+    unit: str = ""
+    ranked: bool = True
+    span: str = ""
+    slugs: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table: title, tasks, selectors of rows, columns and compressed columns.
+
+    ``groups`` maps the title of a group of rows to row ids. A row id is that of the printed table,
+    or ``task:layer:printed row`` where a table of ours has several tasks. ``compressed`` holds the
+    columns whose setting the preset chooses; None for a table of whole systems. ``precision``:
+    decimals of compressed columns. ``better``: ``lower`` or ``higher``. ``sparse``: groups and
+    columns without any run are left out. ``note`` is a sentence for the caption.
+    """
+
+    title: str
+    tasks: tuple
+    rows: dict
+    columns: dict
+    groups: dict
+    compressed: tuple | None = None
+    select: dict = field(default_factory=dict)
+    precision: int = 1
+    better: str = "lower"
+    sparse: bool = False
+    note: str = ""
+
+    def task_of(self, column):
+        """Return the task of a column of a table whose rows have no task of their own."""
+        return {**self.select, **column.select}["task"]
