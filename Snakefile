@@ -31,5 +31,18 @@ include: "workflow/rules/paper.smk"
 rule all:
     default_target: True
     input:
-        published_files(settings()["preset"]),
+        published_files(settings()["preset"], TASKS),
+    localrule: True
+
+
+# The halves of the paper, each without the other.
+rule language_model:
+    input:
+        published_files(settings()["preset"], ["lm"]),
+    localrule: True
+
+
+rule translation:
+    input:
+        published_files(settings()["preset"], TRANSLATION),
     localrule: True

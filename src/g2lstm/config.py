@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
 
+from g2lstm.checks import check_across, check_schema
 from g2lstm.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -26,9 +26,9 @@ def resolve(user, preset=None):
     """
     preset = preset or user.get("preset", "demo")
     config = _merge(_read_preset(preset), _typed({**user, "preset": preset}))
-    _check_schema(config)
+    check_schema(config, read_schema())
     config = _fill(config, read_schema())
-    _check_across(config)
+    check_across(config)
     return config
 
 
@@ -45,24 +45,25 @@ def presets():
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-def training_job(config, variant, seed, stage):
+def training_job(config, task, variant, seed, stage):
     """Return what decides the result of a training run, without the keys left at their default.
 
     A new key with a default, or another order of keys, leaves the job as it was.
     """
-    task = config["lm"]
+    section = config[task]
     complete = {
         "gate": config["variants"][variant],
-        "model": task["model"],
-        "optimisation": task["optimisation"],
-        "schedule": task[stage],
-        "valid_batch": task["evaluation"]["valid_batch"],
+        "model": section["model"],
+        "optimisation": section["optimisation"],
+        "schedule": section[stage],
     }
+    if task == "lm":
+        complete["valid_batch"] = section["evaluation"]["valid_batch"]
     return {
-        "task": "lm",
+        "task": task,
         "stage": stage,
         "seed": seed,
-        **_without_defaults(complete, _job_schema(stage)),
+        **_without_defaults(complete, _job_schema(task, stage)),
     }
 
 
@@ -70,21 +71,21 @@ def complete_job(job):
     """Return a job of :func:`training_job` with its defaults filled in."""
     names = ("task", "stage", "seed")
     body = {name: value for name, value in job.items() if name not in names}
-    return {name: job[name] for name in names} | _fill(body, _job_schema(job["stage"]))
+    schema = _job_schema(job["task"], job["stage"])
+    return {name: job[name] for name in names} | _fill(body, schema)
 
 
-def _job_schema(stage):
-    task = read_schema()["properties"]["lm"]["properties"]
-    gate = read_schema()["properties"]["variants"]["additionalProperties"]
-    return {
-        "properties": {
-            "gate": gate,
-            "model": task["model"],
-            "optimisation": task["optimisation"],
-            "schedule": task[stage],
-            "valid_batch": task["evaluation"]["properties"]["valid_batch"],
-        }
+def _job_schema(task, stage):
+    section = read_schema()["properties"][task]["properties"]
+    parts = {
+        "gate": read_schema()["properties"]["variants"]["additionalProperties"],
+        "model": section["model"],
+        "optimisation": section["optimisation"],
+        "schedule": section[stage],
     }
+    if task == "lm":
+        parts["valid_batch"] = section["evaluation"]["properties"]["valid_batch"]
+    return {"properties": parts}
 
 
 def _read_preset(name):
@@ -162,121 +163,3 @@ def _without_defaults(value, schema):
             continue
         result[key] = item
     return result
-
-
-def _check_schema(config):
-    validator = Draft202012Validator(read_schema())
-    errors = sorted(validator.iter_errors(config), key=lambda error: list(error.absolute_path))
-    if errors:
-        raise UserError("config: " + _explain(errors[0]))
-
-
-def _explain(error):
-    """Say in one line which key is wrong, its value, and what is allowed."""
-    where = ".".join(str(part) for part in error.absolute_path) or "top level"
-    if error.validator == "oneOf":
-        return _explain_setting(where, error)
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = sorted(set(error.instance) - set(known))
-        return f"unknown key {', '.join(unknown)} in {where}; allowed: {', '.join(known)}"
-    if error.validator == "required":
-        missing = sorted(set(error.validator_value) - set(error.instance))
-        return f"{where} lacks {', '.join(missing)}"
-    if "propertyNames" in error.absolute_schema_path:
-        return f"{where}: name {error.instance!r} is not allowed ({_allowed(error)})"
-    return f"{where} = {error.instance!r} is not allowed ({_allowed(error)})"
-
-
-def _explain_setting(where, error):
-    """Explain a compression setting: by the schema of its method, when the method is known."""
-    methods = {branch["properties"]["method"]["const"]: branch for branch in error.validator_value}
-    setting = error.instance
-    method = setting.get("method") if isinstance(setting, dict) else None
-    if method not in methods:
-        return f"{where}.method = {method!r} is not allowed (must be one of {', '.join(methods)})"
-    inner = next(Draft202012Validator(methods[method]).iter_errors(setting))
-    inner.parent = error
-    return _explain(inner)
-
-
-def _allowed(error):
-    words = {
-        "enum": "must be one of",
-        "const": "must be",
-        "type": "must be of type",
-        "minimum": "must be at least",
-        "maximum": "must be at most",
-        "exclusiveMinimum": "must be above",
-        "exclusiveMaximum": "must be below",
-        "minItems": "least number of items:",
-        "minProperties": "least number of entries:",
-        "pattern": "must match",
-        "uniqueItems": "items must differ:",
-        "not": "reserved:",
-    }
-    value = error.validator_value
-    shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-    return f"{words.get(error.validator, error.validator)} {shown}"
-
-
-def _check_across(config):
-    """Check what a schema cannot: keys that must fit each other."""
-    for name, gate in config["variants"].items():
-        _check_gate(name, gate)
-    _check_settings(config)
-    _check_tables(config)
-
-
-def _check_gate(name, gate):
-    """Refuse options that a gate policy would ignore, and noise without a probability."""
-    neutral = {"plain": {"tau": 1.0, "p": 0.0}, "sharpened": {"p": 0.0}, "gumbel": {}}
-    for key, value in neutral[gate["kind"]].items():
-        if gate[key] != value:
-            raise UserError(
-                f"config: variants.{name}.{key} = {gate[key]} is not allowed "
-                f"(kind {gate['kind']} does not use it; leave it out)"
-            )
-    if gate["kind"] == "sharpened" and gate["tau"] == 1:
-        raise UserError(f"config: variants.{name}.tau = 1 is not allowed (kind sharpened: not 1)")
-    if gate["kind"] == "gumbel" and gate["p"] == 0:
-        raise UserError(f"config: variants.{name}.p = 0 is not allowed (kind gumbel: above 0)")
-
-
-def _check_settings(config):
-    smallest = _smallest_gate_matrix(config["lm"]["model"])
-    for name, setting in config["settings"].items():
-        if setting["method"] == "svd" and setting["k"] > smallest:
-            raise UserError(
-                f"config: settings.{name}.k = {setting['k']} is above the size of the smallest "
-                f"gate matrix (allowed: 1 to {smallest})"
-            )
-        if setting["method"] == "round-clip":
-            steps = setting["c"] / setting["r"]
-            if abs(steps - round(steps)) > 1e-9 or round(steps) < 1:
-                raise UserError(
-                    f"config: settings.{name}.c = {setting['c']} is not allowed "
-                    f"(must be a multiple of r = {setting['r']})"
-                )
-
-
-def _check_tables(config):
-    methods = {"table6": ("round", "round-clip"), "table7": ("svd",)}
-    for table, columns in config["tables"].items():
-        for column, name in columns.items():
-            if name not in config["settings"]:
-                raise UserError(
-                    f"config: tables.{table}.{column} = {name!r} is not allowed "
-                    f"(must be one of {', '.join(config['settings'])})"
-                )
-            method = config["settings"][name]["method"]
-            if method not in methods.get(table, (method,)):
-                raise UserError(
-                    f"config: tables.{table}.{column} = {name!r} is not allowed "
-                    f"(its method is {method}; must be {' or '.join(methods[table])})"
-                )
-
-
-def _smallest_gate_matrix(model):
-    """Return the smallest dimension of any gate matrix: the largest rank that all of them have."""
-    return min(model["embedding"], model["hidden"] if model["layers"] > 1 else model["embedding"])

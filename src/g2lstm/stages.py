@@ -1,4 +1,4 @@
-"""The long verbs from files to files: train a model, evaluate a model."""
+"""The long verbs from files to files: train, evaluate, translate, record gates."""
 
 import sys
 import time
@@ -9,11 +9,24 @@ import torch
 from g2lstm import config
 from g2lstm.compress.model_file import measure
 from g2lstm.data.corpus import Corpus
+from g2lstm.data.parallel import ParallelCorpus
 from g2lstm.errors import UserError
+from g2lstm.gates.recording import record_language_model, record_translation
+from g2lstm.lm import model as lm_model
 from g2lstm.lm.evaluate import evaluate as evaluate_splits
-from g2lstm.lm.model import read_model
-from g2lstm.lm.train import BEST, LMTraining
-from g2lstm.records import digest, file_sha256, link_or_copy, write_provenance, write_record
+from g2lstm.lm.train import LMTraining
+from g2lstm.nmt import model as nmt_model
+from g2lstm.nmt.evaluate import compare_variants, evaluate_translation
+from g2lstm.nmt.train import NMTTraining
+from g2lstm.records import (
+    digest,
+    file_sha256,
+    link_or_copy,
+    read_record,
+    write_provenance,
+    write_record,
+    write_text,
+)
 from g2lstm.training import checkpoint, device, loop
 from g2lstm.training.tensors import load_tensors
 
@@ -46,15 +59,21 @@ def train(
     print(f"training on {chosen}, checkpoints in {folder}", file=sys.stderr, flush=True)
     with checkpoint.locked(folder):
         torch.manual_seed(int(digest([job["seed"], job["stage"]])[:8], 16))
-        tensors = None if initial is None else load_tensors(initial)[0]
-        training = LMTraining(
-            config.complete_job(job), Corpus.load(corpus), folder, chosen, tensors
-        )
+        training = _training(job, corpus, folder, chosen, initial)
         budget = None if time_budget is None else 60 * time_budget
         loop.run(training, folder, 60 * checkpoint_minutes, budget)
         _publish(folder, model)
     write_record(record, {**labels, **_summary(job, training), "data": hashes})
     write_provenance(record, started, device=str(chosen))
+
+
+def _training(job, corpus, folder, chosen, initial):
+    """Return what the loop drives: a new run of the job's task."""
+    complete = config.complete_job(job)
+    if job["task"] != "lm":
+        return NMTTraining(complete, ParallelCorpus.load(corpus), folder, chosen)
+    tensors = None if initial is None else load_tensors(initial)[0]
+    return LMTraining(complete, Corpus.load(corpus), folder, chosen, tensors)
 
 
 def evaluate(model, corpus, labels, settings, splits, records, device_name="auto", threads=None):
@@ -71,7 +90,7 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
     started = time.time()
     chosen = device.choose(device_name, threads)
     text = Corpus.load(corpus)
-    network, meta = read_model(model, chosen)
+    network, meta = lm_model.read_model(model, chosen)
     plain, cached = evaluate_splits(network, {name: text.splits[name] for name in splits}, settings)
     for mode, metrics in (("plain", plain), ("cache", cached)):
         write_record(
@@ -90,13 +109,89 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
         write_provenance(records[mode], started, device=str(chosen))
 
 
+def translate(
+    model, corpus, references, labels, settings, record, translations, device_name="auto",
+    threads=None,
+):  # fmt: skip
+    """Translate the validation and test splits of a corpus and score them.
+
+    Parameters
+    ----------
+    references : folder of the corpus with ``{split}.tokenised.txt`` and ``{split}.raw.txt``
+    settings : the section ``evaluation`` of a translation task
+    record : output; translations : output, the text of all splits, one after the other
+    other parameters : as of :func:`evaluate`
+    """
+    started = time.time()
+    chosen = device.choose(device_name, threads)
+    text = ParallelCorpus.load(corpus)
+    network, meta = nmt_model.read_model(model, chosen)
+    splits = ["test"] if "compression" in meta else ["valid", "test"]
+    splits += [name for name in text.splits if name.startswith("test-")]
+    metrics, signatures, lines = evaluate_translation(network, text, references, splits, settings)
+    write_text(translations, "".join(f"{line}\n" for line in lines))
+    write_record(
+        record,
+        {
+            **labels,
+            "kind": "evaluation",
+            "mode": f"beam{settings['beam']}",
+            "metrics": metrics,
+            "signatures": signatures,
+            "translations": {"splits": splits, "sha256": file_sha256(translations)},
+            "size": measure(model),
+            "compression": meta.get("compression"),
+            "evaluation": settings,
+            "data": {"corpus": file_sha256(corpus), "model": file_sha256(model)},
+        },
+    )
+    write_provenance(record, started, device=str(chosen))
+
+
+def significance(records, translations, references, labels, samples, record):
+    """Write the paired bootstrap between the original models of one task and seed.
+
+    ``records`` and ``translations``: what :func:`translate` wrote for each variant.
+    """
+    started = time.time()
+    read = [read_record(path) for path in records]
+    by_variant = {each["variant"]: each for each in read}
+    texts = dict(zip(by_variant, translations, strict=True))
+    tests = compare_variants(by_variant, texts, references, samples)
+    hashes = {variant: file_sha256(text) for variant, text in texts.items()}
+    mode = read[0]["mode"]
+    facts = {"kind": "significance", "mode": mode, "samples": samples, "tests": tests}
+    write_record(record, {**labels, **facts, "data": hashes})
+    write_provenance(record, started)
+
+
+def record_gates(model, corpus, labels, settings, record, device_name="auto", threads=None):
+    """Record the gate values of a model in test mode.
+
+    ``settings``: of a translation task the section ``gates``; of the language model
+    ``{"valid_batch": columns}``, read on the validation text.
+    """
+    started = time.time()
+    chosen = device.choose(device_name, threads)
+    if labels["task"] == "lm":
+        network, _ = lm_model.read_model(model, chosen)
+        tokens = Corpus.load(corpus).splits["valid"]
+        facts = record_language_model(network, tokens, settings["valid_batch"])
+    else:
+        network, _ = nmt_model.read_model(model, chosen)
+        facts = record_translation(network, ParallelCorpus.load(corpus), **settings)
+    hashes = {"corpus": file_sha256(corpus), "model": file_sha256(model)}
+    write_record(record, {**labels, "kind": "gates", **facts, "data": hashes})
+    write_provenance(record, started, device=str(chosen))
+
+
 def _publish(folder, model):
     """Put the best model of a run at its place, if it is sound."""
     try:
-        load_tensors(folder / BEST)
+        load_tensors(folder / loop.BEST)
     except UserError as error:
         raise UserError(f"{error}; to train again, delete the folder {folder}") from error
-    link_or_copy(folder / BEST, model)
+    link_or_copy(folder / loop.BEST, model)
 
 
 def _summary(job, training):

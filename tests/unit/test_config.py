@@ -12,19 +12,38 @@ def test_every_preset_is_valid_and_names_a_setting_for_every_printed_column(pres
     assert resolved["preset"] == preset
     assert set(resolved["variants"]) == {"baseline", "sharpened", "g2"}
     assert set(resolved["tables"]["table3"]) == {"round", "round_clip", "svd128", "svd64"}
+    columns = {"round", "round_clip", "svd32", "svd16"}
+    tables = resolved["tables"]
+    for task, table in (("de-en", "table4"), ("en-de", "table5")):
+        assert set(tables[table]) == set(tables["tableS1"][task]) == columns
+        for column, name in tables["tableS1"][task].items():
+            code, paper = (resolved[task]["settings"][n] for n in (name, tables[table][column]))
+            assert code == {**paper, "scope": "code"}
     assert len(resolved["tables"]["table6"]) == len(resolved["tables"]["table7"]) == 4
 
 
 def test_paper_preset_is_the_recipe():
     """The recipe stands in the schema as defaults: a job of the paper has nothing to add."""
     paper = config.resolve({}, "paper")
-    job = config.training_job(paper, "baseline", 1, "train")
+    job = config.training_job(paper, "lm", "baseline", 1, "train")
     assert job == {"task": "lm", "stage": "train", "seed": 1}
     full = config.complete_job(job)
     assert full["model"]["hidden"] == 1150
     assert full["optimisation"]["lr"] == 30
     assert full["schedule"] == {"epochs": 500, "nonmono": 5, "average_after": None}
     assert full["gate"]["kind"] == "plain"
+
+
+def test_german_english_of_the_paper_preset_is_the_recipe_too():
+    paper = config.resolve({}, "paper")
+    job = config.training_job(paper, "de-en", "baseline", 2, "train")
+    assert job == {"task": "de-en", "stage": "train", "seed": 2}
+    full = config.complete_job(job)
+    assert full["optimisation"]["clip"] == 2
+    assert full["model"]["layers"] == 2
+    english_german = config.training_job(paper, "en-de", "g2", 1, "train")
+    assert english_german["model"] == {"embedding": 512, "hidden": 1024, "layers": 3}
+    assert english_german["optimisation"] == {"batch": 64}
 
 
 def test_user_keys_override_the_preset_and_leave_the_rest():
@@ -36,7 +55,7 @@ def test_user_keys_override_the_preset_and_leave_the_rest():
 @pytest.mark.parametrize("stage", ["train", "finetune"])
 def test_jobs_come_back_complete(stage):
     demo = config.resolve({}, "demo")
-    job = config.complete_job(config.training_job(demo, "g2", 7, stage))
+    job = config.complete_job(config.training_job(demo, "lm", "g2", 7, stage))
     assert job["seed"] == 7
     assert job["gate"] == {"kind": "gumbel", "tau": 0.9, "p": 0.2, "eps": 0.001}
     assert job["model"] == demo["lm"]["model"]
@@ -61,20 +80,20 @@ MISTAKES = {
         ["lm.optimisation.lr", "-30", "above 0"],
     ),
     "rank too large": (
-        {"settings": {"svd-k16": {"method": "svd", "k": 65}}},
-        ["settings.svd-k16.k", "65", "1 to 64"],
+        {"lm": {"settings": {"svd-k16": {"method": "svd", "k": 65}}}},
+        ["lm.settings.svd-k16.k", "65", "1 to 64"],
     ),
     "unknown method": (
-        {"settings": {"prune": {"method": "prune"}}},
-        ["settings.prune.method", "'prune'", "svd"],
+        {"lm": {"settings": {"prune": {"method": "prune"}}}},
+        ["lm.settings.prune.method", "'prune'", "svd"],
     ),
     "step of zero": (
-        {"settings": {"round-r0.2": {"r": 0}}},
-        ["settings.round-r0.2.r", "0", "above 0"],
+        {"lm": {"settings": {"round-r0.2": {"r": 0}}}},
+        ["lm.settings.round-r0.2.r", "0", "above 0"],
     ),
     "clip between steps": (
-        {"settings": {"round-clip-r0.2-c0.4": {"c": 0.5}}},
-        ["settings.round-clip-r0.2-c0.4.c", "0.5", "multiple of r = 0.2"],
+        {"lm": {"settings": {"round-clip-r0.2-c0.4": {"c": 0.5}}}},
+        ["lm.settings.round-clip-r0.2-c0.4.c", "0.5", "multiple of r = 0.2"],
     ),
     "unknown column": (
         {"tables": {"table3": {"foo": "svd-k16"}}},
@@ -102,8 +121,20 @@ MISTAKES = {
     ),
     "unknown variant": ({"variants": {"mine": {"kind": "plain"}}}, ["variants", "mine"]),
     "setting named original": (
-        {"settings": {"original": {"method": "svd", "k": 3}}},
-        ["settings", "original"],
+        {"de-en": {"settings": {"original": {"method": "svd", "k": 3}}}},
+        ["de-en.settings", "original"],
+    ),
+    "scope of a language model": (
+        {"lm": {"settings": {"svd-k16": {"scope": "code"}}}},
+        ["lm.settings.svd-k16.scope", "translation"],
+    ),
+    "setting of another task": (
+        {"tables": {"table4": {"svd16": "svd-k16"}}},
+        ["tables.table4.svd16", "'svd-k16'", "svd-k4"],
+    ),
+    "setting of another task in the appendix": (
+        {"tables": {"tableS1": {"en-de": {"svd16": "svd-k16"}}}},
+        ["tables.tableS1.en-de.svd16", "'svd-k16'", "code-svd-k4"],
     ),
 }
 

@@ -39,11 +39,11 @@ def trained(tmp_path_factory):
                 "model": {"embedding": 8, "hidden": 12},
                 "optimisation": {"batch": 5},
                 "train": {"epochs": 1},
+                "settings": {"svd-k16": {"k": 4}},
             },
-            "settings": {"svd-k16": {"k": 4}},
         }
     )
-    job = config.training_job(settings, "sharpened", 1, "train")
+    job = config.training_job(settings, "lm", "sharpened", 1, "train")
     train(folder, job)
     return folder, job
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from g2lstm import config
+from g2lstm.tasks import TASKS
 
 
 def job_counts(output):
@@ -19,12 +20,27 @@ def test_dry_run_of_every_preset(snakemake, preset):
     assert run.returncode == 0, run.stderr
     settings = config.resolve({}, preset)
     runs = len(settings["variants"]) * len(settings["seeds"])
+    compressed = {task: len(settings[task]["settings"]) for task in TASKS}
     jobs = job_counts(run.stdout)
-    assert jobs["train"] == 2 * runs
-    assert jobs["compress"] == runs * len(settings["settings"])
-    assert jobs["evaluate"] == runs * (len(settings["settings"]) + 2)
-    assert jobs["table"] == 4
-    assert jobs.get("fetch", 0) == (settings["lm"]["corpus"] != "synthetic")
+    assert jobs["train"] == runs * 4  # two stages of the language model, two pairs
+    assert jobs["compress"] == runs * sum(compressed.values())
+    assert jobs["evaluate"] == runs * (compressed["lm"] + 2)
+    assert jobs["translate"] == runs * (compressed["de-en"] + compressed["en-de"] + 2)
+    assert jobs["gates"] == runs * 3
+    assert jobs["aggregate"] == 3
+    assert jobs["table"] == 10
+    corpora = {settings[task]["corpus"] for task in TASKS}
+    assert jobs.get("fetch", 0) == len(corpora - {"synthetic"})
+
+
+def test_one_half_of_the_paper_needs_nothing_of_the_other(snakemake):
+    counts = {
+        target: job_counts(snakemake("--dry-run", target).stdout)
+        for target in ("language_model", "translation")
+    }
+    assert "translate" not in counts["language_model"]
+    assert counts["language_model"]["train"] == counts["translation"]["train"] == 6
+    assert "evaluate" not in counts["translation"]
 
 
 def test_a_table_of_another_preset_can_be_asked_for_by_its_path(snakemake):
@@ -35,7 +51,7 @@ def test_a_table_of_another_preset_can_be_asked_for_by_its_path(snakemake):
 
 def test_two_seeds_train_twice_as_much(snakemake):
     run = snakemake("--dry-run", "--config", "seeds=[1,2]")
-    assert job_counts(run.stdout)["train"] == 12
+    assert job_counts(run.stdout)["train"] == 24
 
 
 @pytest.mark.parametrize(
@@ -43,7 +59,7 @@ def test_two_seeds_train_twice_as_much(snakemake):
     [
         ("preset=huge", ["preset", "'huge'", "demo, paper, small"]),
         ("sedes=[1]", ["unknown key", "sedes", "seeds"]),
-        ("settings={svd-k16: {k: 500}}", ["settings.svd-k16.k", "500", "1 to 64"]),
+        ("lm={settings: {svd-k16: {k: 500}}}", ["lm.settings.svd-k16.k", "500", "1 to 64"]),
         ("lm={model: {dropout: {input: -0.5}}}", ["lm.model.dropout.input", "-0.5", "at least 0"]),
     ],
 )

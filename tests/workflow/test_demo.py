@@ -14,17 +14,27 @@ from conftest import copy_project
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")
-TABLES = [f"table{n}.{suffix}" for n in (1, 3, 6, 7) for suffix in ("tex", "csv", "md", "png")]
-FIGURES = [
+NUMBERS = (*range(1, 8), "S1", "S2", "S3")
+TABLES = [f"table{n}.{suffix}" for n in NUMBERS for suffix in ("tex", "csv", "md", "png")]
+CURVES = [
     f"{name}.{suffix}"
     for name in (
         "rank-curve",
         "rounding-curve",
-        "learning-curve-g2-s1",
-        "learning-curve-baseline-s1",
+        "learning-curve-lm-g2-s1",
+        "learning-curve-de-en-baseline-s1",
     )
     for suffix in ("png", "pdf")
 ]
+FIGURES = [
+    f"{name}.{suffix}"
+    for name in (
+        *(f"figure{n}" for n in ("1", "1-second", "2", "3", "3-second", "4", "6")),
+        *(f"gates-{part}" for part in ("lm", "encoder", "decoder")),
+    )
+    for suffix in ("png", "pdf", "tex", "csv")
+]
+PUBLISHED = [*TABLES, *CURVES, *FIGURES, "comparison.md", "claims.md"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +66,7 @@ def snakemake(demo, environment, *arguments):
 
 @pytest.mark.slow
 def test_everything_is_there(demo):
-    for name in [*TABLES, *FIGURES, "comparison.md", "claims.md"]:
+    for name in PUBLISHED:
         assert (demo / "paper_tables/demo" / name).stat().st_size > 0, name
     for png in (demo / "paper_tables/demo").glob("*.png"):
         with Image.open(png) as image:
@@ -83,7 +93,7 @@ def evaluation_records(demo):
 def test_no_model_is_below_the_exact_entropy_of_the_source(demo):
     oracle = json.loads((demo / "results/demo/data/lm/corpus.json").read_text())["oracle"]
     records = evaluation_records(demo)
-    assert len(records) == 2 * 3 * (len(SETTINGS["settings"]) + 2)
+    assert len(records) == 2 * 3 * (len(SETTINGS["lm"]["settings"]) + 2)
     for record in records:
         for split, metrics in record["metrics"].items():
             for found in (metrics, metrics.get("tuned", metrics)):
@@ -104,7 +114,7 @@ def test_compressed_files_are_smaller_and_have_provenance(demo):
             size = record["size"]
             assert size["gate_bytes"] < size["gate_bytes_dense"]
             assert size["file_bytes"] < original[record["variant"], "finetune"]
-    provenance = list(demo.glob("results/demo/lm/**/*.prov.json"))
+    provenance = list(demo.glob("results/demo/*/**/*.prov.json"))
     assert provenance
     for path in provenance:
         facts = json.loads(path.read_text())
@@ -138,7 +148,50 @@ def test_tables_come_back_from_the_records_alone(demo, environment, tmp_path):
     output = snakemake(clone, environment, "--cores", "2", "all")
     assert "rule train" not in output
     assert not list(clone.glob("results/**/*.safetensors"))
-    for name in [*TABLES, *FIGURES, "comparison.md", "claims.md"]:
+    for name in PUBLISHED:
         again, first = (folder / "paper_tables/demo" / name for folder in (clone, demo))
         assert again.read_bytes() == first.read_bytes(), name
     assert "Nothing to be done" in snakemake(clone, environment, "--cores", "2", "all")
+
+
+@pytest.mark.slow
+def test_translations_stand_beside_their_scores(demo):
+    found = list(demo.glob("results/demo/*-*/**/eval/*.beam5.json"))
+    assert len(found) == 2 * 3 * (len(SETTINGS["de-en"]["settings"]) + 1)
+    for path in found:
+        record = json.loads(path.read_text())
+        lines = path.with_suffix(".txt").read_text().splitlines()
+        assert len(lines) == sum(split["sentences"] for split in record["metrics"].values())
+        test = record["metrics"]["test"]
+        assert 0 <= test["bleu_low"] <= test["bleu"] <= test["bleu_high"] <= 100
+        words = sum(len(line.split()) for line in lines[-test["sentences"] :])
+        assert words == test["tokens_hypothesis"]
+
+
+@pytest.mark.slow
+def test_the_scope_of_a_setting_decides_how_much_is_compressed(demo):
+    folder = demo / "results/demo/de-en/g2/s1/train/eval"
+    sizes = {
+        name: json.loads((folder / f"{name}.beam5.json").read_text())["size"]
+        for name in ("original", "svd-k4", "code-svd-k4")
+    }
+    assert sizes["svd-k4"]["gate_bytes_dense"] == sizes["original"]["gate_bytes"]
+    assert sizes["code-svd-k4"]["gate_bytes_dense"] < sizes["svd-k4"]["gate_bytes_dense"]
+    assert sizes["svd-k4"]["file_bytes"] < sizes["code-svd-k4"]["file_bytes"]
+
+
+@pytest.mark.slow
+def test_one_table_comes_back_from_the_records_of_its_task(demo, environment, tmp_path):
+    clone = copy_project(tmp_path)
+    for pattern in ("results/demo/de-en/**/*.json", "results/demo/data/de-en/*.json"):
+        for path in demo.glob(pattern):
+            if "ckpt" not in path.parts:
+                target = clone / path.relative_to(demo)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, target)
+    snakemake(clone, environment, "--cores", "1", "paper_tables/demo/table4.tex")
+    made = [path.name for path in (clone / "paper_tables/demo").iterdir()]
+    assert sorted(made) == [f"table4.{suffix}" for suffix in ("csv", "md", "png", "tex")]
+    for name in made:
+        again, first = (folder / "paper_tables/demo" / name for folder in (clone, demo))
+        assert again.read_bytes() == first.read_bytes(), name

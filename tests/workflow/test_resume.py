@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ROOT
 from g2lstm import config
-from g2lstm.data.prepare import prepare_language_model
+from g2lstm.data.prepare import prepare_language_model, prepare_translation
 from g2lstm.records import file_sha256
 
 SETTINGS = {
@@ -24,8 +24,15 @@ SETTINGS = {
         "optimisation": {"batch": 10, "bptt": 10},
         "train": {"epochs": 4, "average_after": 2},
         "finetune": {"epochs": 3},
+        "settings": {"svd-k16": {"k": 4}},
     },
-    "settings": {"svd-k16": {"k": 4}},
+    "de-en": {
+        "synthetic": {"pairs": {"train": 600, "valid": 20, "test": 20}},
+        "bpe": {"merges": 300, "vocabulary": 400},
+        "model": {"embedding": 16, "hidden": 16},
+        "optimisation": {"batch": 20},
+        "train": {"updates": 60, "validate_every": 15},
+    },
 }
 
 
@@ -38,14 +45,23 @@ def corpus(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def parallel_corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parallel")
+    section = config.resolve(SETTINGS)["de-en"]
+    source = {name: section[name] for name in ("corpus", "synthetic", "bpe")}
+    prepare_translation({"task": "de-en", **source}, folder, registry_path=None)
+    return folder / "corpus.safetensors"
+
+
 class Trainer:
     """The command that a rule runs, with checkpoints after every few steps."""
 
-    def __init__(self, folder, stage, corpus, environment, initial=None):
+    def __init__(self, folder, stage, corpus, environment, initial=None, task="lm"):
         self.model, self.record = folder / "model.safetensors", folder / "training.json"
         self.environment = {**environment, "PYTHONPATH": str(ROOT / "src")}
         self.folder = folder
-        job = config.training_job(config.resolve(SETTINGS), "g2", 1, stage)
+        job = config.training_job(config.resolve(SETTINGS), task, "g2", 1, stage)
         self.command = [sys.executable, "-m", "g2lstm", "train", "--job", json.dumps(job)]
         self.command += ["--labels", "{}", "--corpus", corpus, "--model", self.model]
         self.command += ["--record", self.record, "--checkpoint-minutes", "0.001"]
@@ -121,13 +137,28 @@ def test_killed_twice_and_resumed_the_run_ends_with_the_same_bits(
     assert trainer.record.read_bytes() == whole.record.read_bytes()
 
 
+def test_a_translation_run_survives_too(tmp_path, parallel_corpus, environment):
+    arguments = ("train", parallel_corpus, environment)
+    whole = Trainer(tmp_path / "whole", *arguments, task="de-en")
+    whole.finish()
+    trainer = Trainer(tmp_path / "killed", *arguments, task="de-en")
+    code, messages = trainer.stop_after(1, signal.SIGTERM)
+    assert code == 75, messages
+    assert "SIGTERM: stopped and saved at epoch" in messages
+    code, _ = trainer.stop_after(2, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert "resumed from" in trainer.finish()
+    assert file_sha256(trainer.model) == file_sha256(whole.model)
+    assert trainer.record.read_bytes() == whole.record.read_bytes()
+
+
 def test_a_finished_run_is_published_again_without_training(trained):
     trainer = trained["train"]
     before = file_sha256(trainer.model)
     trainer.model.unlink()
     messages = trainer.finish()
     assert file_sha256(trainer.model) == before
-    assert "epoch   1" not in messages
+    assert "train ppl" not in messages
 
 
 def test_a_time_budget_saves_and_stops(tmp_path, corpus, environment):

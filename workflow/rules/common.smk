@@ -6,11 +6,28 @@ from functools import cache
 from g2lstm import config as g2config
 from g2lstm.errors import UserError
 from g2lstm.records import canonical_json
+from g2lstm.tasks import FINAL_STAGE, TABLE_TASKS, TASKS, TRANSLATION
 
 STAGES = ("train", "finetune")
 MODES = ("plain", "cache")
 TABLE_SUFFIXES = ("tex", "csv", "md", "png")
-FIGURE_SUFFIXES = ("png", "pdf")
+CURVE_SUFFIXES = ("png", "pdf")
+FIGURE_SUFFIXES = ("png", "pdf", "tex", "csv")
+# figure -> recorded layer; the second transition of the attention layer is a supplement
+HISTOGRAMS = {
+    "figure1": ("baseline", "decoder.0.first"),
+    "figure1-second": ("baseline", "decoder.0.second"),
+    "figure3": ("g2", "decoder.0.first"),
+    "figure3-second": ("g2", "decoder.0.second"),
+}
+# figure -> first and last sentence of the heat maps
+HEAT_MAPS = {"figure4": (1, 3), "figure6": (4, 8)}
+# figure -> task and part of the model whose layers stand side by side
+LAYER_HISTOGRAMS = {
+    "gates-lm": ("lm", "lstm"),
+    "gates-encoder": ("de-en", "encoder"),
+    "gates-decoder": ("de-en", "decoder"),
+}
 
 
 @cache
@@ -26,9 +43,12 @@ wildcard_constraints:
     preset="|".join(g2config.presets()),
     variant="baseline|sharpened|g2",
     seed=r"\d+",
+    task="|".join(TASKS),
+    pair="|".join(TRANSLATION),
     stage="|".join(STAGES),
-    setting=r"[a-z][a-z0-9.-]*",
-    number=r"\d+",
+    setting=r"[a-z][a-z0-9.-]*?",
+    beam=r"\d+",
+    number=r"S?\d+",
 
 
 def gpus(wildcards):
@@ -60,31 +80,51 @@ def mirror_option(wildcards):
     return f"--mirror {shlex.quote(mirror)}" if mirror else ""
 
 
+def task_of(wildcards):
+    """Return the section of the configuration of a job's task, and the task's name."""
+    task = wildcards.get("task") or wildcards.get("pair") or "lm"
+    return settings(wildcards.preset)[task], task
+
+
+def run_folder(wildcards):
+    """Return the folder of a job's run, above the folders of its stages."""
+    task = task_of(wildcards)[1]
+    return f"results/{wildcards.preset}/{task}/{wildcards.variant}/s{wildcards.seed}"
+
+
 def raw_text(wildcards):
-    """Return the record of the data set that a preset's corpus is made of."""
-    corpus = settings(wildcards.preset)["lm"]["corpus"]
+    """Return the record of the data set that a task's corpus is made of."""
+    corpus = task_of(wildcards)[0]["corpus"]
     return [] if corpus == "synthetic" else f"results/datasets/{corpus}/files.json"
 
 
 def corpus_source(wildcards):
     """Return what decides the corpus, as JSON."""
-    task = settings(wildcards.preset)["lm"]
-    names = ("corpus", "synthetic") if task["corpus"] == "synthetic" else ("corpus",)
-    return canonical_json({name: task[name] for name in names})
+    section, task = task_of(wildcards)
+    names = ["corpus"]
+    if section["corpus"] == "synthetic":
+        names.append("synthetic")
+    source = {name: section[name] for name in names}
+    if task in TRANSLATION:
+        source |= {"task": task, "bpe": section["bpe"]}
+    return canonical_json(source)
 
 
 def initial_model(wildcards):
     """Return the model that a stage starts from: finetune goes on from train."""
-    if wildcards.stage == "train":
-        return []
-    return f"results/{wildcards.preset}/lm/{wildcards.variant}/s{wildcards.seed}/train/model.safetensors"
+    return [] if wildcards.stage == "train" else f"{run_folder(wildcards)}/train/model.safetensors"
 
 
 def training_job(wildcards):
     """Return all that decides the result of a training run, as JSON."""
-    config = settings(wildcards.preset)
-    seed = int(wildcards.seed)
-    return canonical_json(g2config.training_job(config, wildcards.variant, seed, wildcards.stage))
+    job = g2config.training_job(
+        settings(wildcards.preset),
+        wildcards.task,
+        wildcards.variant,
+        int(wildcards.seed),
+        wildcards.stage,
+    )
+    return canonical_json(job)
 
 
 def training_labels(wildcards):
@@ -94,14 +134,14 @@ def training_labels(wildcards):
 
 def compression_setting(wildcards):
     """Return method and parameters of a setting, as JSON."""
-    return canonical_json(settings(wildcards.preset)["settings"][wildcards.setting])
+    return canonical_json(task_of(wildcards)[0]["settings"][wildcards.setting])
 
 
 def evaluated_model(wildcards):
     """Return the model file of a setting: the model itself, or one of its compressed files."""
     name = "model" if wildcards.setting == "original" else f"compressed/{wildcards.setting}"
-    run = f"results/{wildcards.preset}/lm/{wildcards.variant}/s{wildcards.seed}"
-    return f"{run}/{wildcards.stage}/{name}.safetensors"
+    stage = wildcards.get("stage", "train")
+    return f"{run_folder(wildcards)}/{stage}/{name}.safetensors"
 
 
 def evaluated_splits(wildcards):
@@ -109,11 +149,20 @@ def evaluated_splits(wildcards):
     return "valid test" if wildcards.setting == "original" else "test"
 
 
-def evaluation_labels(wildcards):
-    """Return what identifies an evaluation in its record, as JSON."""
-    names = ("preset", "variant", "stage", "setting")
-    labels = {name: wildcards[name] for name in names}
-    return canonical_json({**labels, "task": "lm", "seed": int(wildcards.seed)})
+def labels(wildcards):
+    """Return what identifies a result of a model in its record, as JSON."""
+    found = {name: wildcards[name] for name in ("preset", "variant")}
+    found |= {"task": task_of(wildcards)[1], "seed": int(wildcards.seed)}
+    found["stage"] = wildcards.get("stage", "train")
+    if "setting" in wildcards.keys():
+        found["setting"] = wildcards.setting
+    return canonical_json(found)
+
+
+def significance_labels(wildcards):
+    """Return what identifies a comparison of variants in its record, as JSON."""
+    found = {"preset": wildcards.preset, "task": wildcards.pair, "seed": int(wildcards.seed)}
+    return canonical_json({**found, "stage": "train"})
 
 
 def evaluation_settings(wildcards):
@@ -122,63 +171,114 @@ def evaluation_settings(wildcards):
     return canonical_json({key: value for key, value in section.items() if key != "convention"})
 
 
+def translation_settings(wildcards):
+    """Return the section evaluation of a translation task, as JSON."""
+    return canonical_json(task_of(wildcards)[0]["evaluation"])
+
+
+def gate_settings(wildcards):
+    """Return what decides which gate values are recorded, as JSON."""
+    section, task = task_of(wildcards)
+    if task in TRANSLATION:
+        return canonical_json(section["gates"])
+    return canonical_json({"valid_batch": section["evaluation"]["valid_batch"]})
+
+
 def table_layout(wildcards):
     """Return what tables and figures need to know of a preset, as JSON."""
     config = settings(wildcards.preset)
-    names = ("preset", "label", "reduced", "settings", "tables")
-    layout = {name: config[name] for name in names}
+    tasks = {task: config[task] for task in TASKS}
+    layout = {name: config[name] for name in ("preset", "label", "reduced", "tables")}
+    layout["settings"] = {task: section["settings"] for task, section in tasks.items()}
+    layout["corpora"] = {task: section["label"] for task, section in tasks.items()}
+    layout["beam"] = {task: tasks[task]["evaluation"]["beam"] for task in TRANSLATION}
     return canonical_json({**layout, "convention": config["lm"]["evaluation"]["convention"]})
 
 
 def run_records(wildcards):
-    """Return the training records of both stages of a run."""
-    run = f"results/{wildcards.preset}/lm/{wildcards.variant}/s{wildcards.seed}"
-    return [f"{run}/{stage}/training.json" for stage in STAGES]
+    """Return the training records of all stages of a run."""
+    stages = STAGES if wildcards.task == "lm" else STAGES[:1]
+    return [f"{run_folder(wildcards)}/{stage}/training.json" for stage in stages]
 
 
-def evaluation_records(preset):
-    """Return all evaluation records that the tables of a preset need."""
+def runs(preset, task, file, **more):
+    """Return a file of every run of a task, below the folder of its last stage."""
+    return expand(
+        f"results/{preset}/{task}/{{variant}}/s{{seed}}/{{stage}}/{file}",
+        variant=settings(preset)["variants"],
+        seed=settings(preset)["seeds"],
+        stage=more.pop("stage", FINAL_STAGE[task]),
+        **more,
+    )
+
+
+def records(wildcards):
+    """Return all records that tables and figures about a task are made of."""
+    preset, task = wildcards.preset, wildcards.task
+    section = settings(preset)[task]
+    names = ["original", *section["settings"]]
+    if task == "lm":
+        found = runs(preset, task, "eval/{setting}.{mode}.json", setting=names, mode=MODES)
+        found += runs(preset, task, "eval/original.plain.json", stage="train")
+    else:
+        beam = section["evaluation"]["beam"]
+        found = runs(preset, task, "eval/{setting}.beam{beam}.json", setting=names, beam=beam)
+        found += expand(
+            "results/{preset}/{task}/significance-s{seed}.beam{beam}.json",
+            preset=preset,
+            task=task,
+            seed=settings(preset)["seeds"],
+            beam=beam,
+        )
+    corpus = f"results/{preset}/data/{task}/corpus.json"
+    return [*found, *runs(preset, task, "gates.json"), corpus]
+
+
+def summaries(tasks):
+    """Return the function that gives the summaries of ``tasks``."""
+    return lambda wildcards: expand(
+        "results/{preset}/{task}/summary.csv", preset=wildcards.preset, task=tasks
+    )
+
+
+def table_summaries(wildcards):
+    """Return the summaries of the tasks that a table is about."""
+    return summaries(TABLE_TASKS[f"table{wildcards.number}"])(wildcards)
+
+
+def published_files(preset, tasks):
+    """Return what goes into print and needs no more than ``tasks``."""
     names = settings(preset)
-    finetuned = expand(
-        "results/{preset}/lm/{variant}/s{seed}/finetune/eval/{setting}.{mode}.json",
-        preset=preset,
+    tables = [name for name, about in TABLE_TASKS.items() if set(about) <= set(tasks)]
+    tables = expand("{table}.{suffix}", table=tables, suffix=TABLE_SUFFIXES)
+    curves = expand(
+        "learning-curve-{task}-{variant}-s{seed}",
+        task=tasks,
         variant=names["variants"],
         seed=names["seeds"],
-        setting=["original", *names["settings"]],
-        mode=MODES,
     )
-    return finetuned + expand(
-        "results/{preset}/lm/{variant}/s{seed}/train/eval/original.plain.json",
-        preset=preset,
-        variant=names["variants"],
-        seed=names["seeds"],
-    )
-
-
-def records(preset):
-    """Return all records that the tables of a preset are made of."""
-    return [*evaluation_records(preset), f"results/{preset}/data/lm/corpus.json"]
-
-
-def published_files(preset):
-    """Return everything that goes into print: tables, figures, comparison and claims."""
-    names = settings(preset)
-    tables = expand("table{number}.{suffix}", number=(1, 3, 6, 7), suffix=TABLE_SUFFIXES)
-    figures = expand(
-        "{figure}.{suffix}",
-        figure=[
-            "rank-curve",
-            "rounding-curve",
-            *expand(
-                "learning-curve-{variant}-s{seed}",
-                variant=names["variants"],
-                seed=names["seeds"],
-            ),
-        ],
-        suffix=FIGURE_SUFFIXES,
-    )
+    figures = [name for name, (task, _) in LAYER_HISTOGRAMS.items() if task in tasks]
+    if "lm" in tasks:
+        curves += ["rank-curve", "rounding-curve"]
+    if "de-en" in tasks:
+        figures += [*HISTOGRAMS, *HEAT_MAPS, "figure2"]
+    reports = ["comparison.md", "claims.md"] if set(tasks) == set(TASKS) else []
     return expand(
         "paper_tables/{preset}/{file}",
         preset=preset,
-        file=[*tables, *figures, "comparison.md", "claims.md"],
+        file=[
+            *tables,
+            *expand("{curve}.{suffix}", curve=curves, suffix=CURVE_SUFFIXES),
+            *expand("{figure}.{suffix}", figure=figures, suffix=FIGURE_SUFFIXES),
+            *reports,
+        ],
+    )
+
+
+def document_files(wildcards):
+    """Return the tables and figures of the compiled document, in the order of the paper."""
+    suffixes = (".tex", ".pdf")
+    return sorted(
+        (file for file in published_files(wildcards.preset, TASKS) if file.endswith(suffixes)),
+        key=lambda file: ("/table" not in file, "tableS" in file, "/figure" not in file, file),
     )

@@ -3,20 +3,20 @@
 
 rule compress:
     input:
-        model="results/{preset}/lm/{variant}/s{seed}/finetune/model.safetensors",
+        model="results/{preset}/{task}/{variant}/s{seed}/{stage}/model.safetensors",
     output:
-        model="results/{preset}/lm/{variant}/s{seed}/finetune/compressed/{setting}.safetensors",
+        model="results/{preset}/{task}/{variant}/s{seed}/{stage}/compressed/{setting}.safetensors",
     log:
-        "logs/{preset}/lm/{variant}/s{seed}/compress/{setting}.log",
+        "logs/{preset}/{task}/{variant}/s{seed}/{stage}/compress/{setting}.log",
     benchmark:
-        "benchmarks/{preset}/lm/{variant}/s{seed}/compress/{setting}.jsonl"
+        "benchmarks/{preset}/{task}/{variant}/s{seed}/{stage}/compress/{setting}.jsonl"
     conda:
         "../../envs/data.yaml"
     threads: threads("evaluate")
     params:
         setting=compression_setting,
     message:
-        "compress {wildcards.variant}, seed {wildcards.seed}: {wildcards.setting}"
+        "compress {wildcards.task} {wildcards.variant}, seed {wildcards.seed}: {wildcards.setting}"
     shell:
         "python -m g2lstm compress --model {input.model} --name {wildcards.setting}"
         " --setting {params.setting:q} --output {output.model} --threads {threads} &> {log}"

@@ -39,3 +39,32 @@ rule prepare:
     shell:
         "python -m g2lstm prepare --source {params.source:q} --raw {input.raw}"
         " --corpus {output.corpus} --record {output.record} &> {log}"
+
+
+rule prepare_translation:
+    input:
+        raw=raw_text,
+    output:
+        corpus="results/{preset}/data/{pair}/corpus.safetensors",
+        record="results/{preset}/data/{pair}/corpus.json",
+        codes="results/{preset}/data/{pair}/bpe.codes",
+        vocabulary="results/{preset}/data/{pair}/vocabulary.txt",
+        references=expand(
+            "results/{{preset}}/data/{{pair}}/{split}.{kind}.txt",
+            split=("valid", "test"),
+            kind=("tokenised", "raw"),
+        ),
+    log:
+        "logs/{preset}/data/{pair}/prepare.log",
+    benchmark:
+        "benchmarks/{preset}/data/{pair}/prepare.jsonl"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        source=corpus_source,
+        folder=subpath(output.corpus, parent=True),
+    message:
+        "prepare the parallel corpus {wildcards.pair} of {wildcards.preset}"
+    shell:
+        "python -m g2lstm prepare-translation --source {params.source:q} --raw {input.raw}"
+        " --folder {params.folder} &> {log}"

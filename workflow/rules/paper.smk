@@ -3,23 +3,23 @@
 
 rule aggregate:
     input:
-        lambda wildcards: records(wildcards.preset),
+        records=records,
     output:
-        summary="results/{preset}/summary.csv",
+        summary="results/{preset}/{task}/summary.csv",
     log:
-        "logs/{preset}/paper/aggregate.log",
+        "logs/{preset}/paper/aggregate-{task}.log",
     localrule: True
     conda:
         "../../envs/paper.yaml"
     message:
-        "collect the records of {wildcards.preset}"
+        "collect the records of {wildcards.task} ({wildcards.preset})"
     shell:
-        "python -m g2lstm aggregate --records {input} --summary {output.summary} &> {log}"
+        "python -m g2lstm aggregate --records {input.records} --summary {output.summary} &> {log}"
 
 
 rule table:
     input:
-        summary="results/{preset}/summary.csv",
+        summaries=table_summaries,
     output:
         multiext(
             "paper_tables/{preset}/table{number}",
@@ -39,7 +39,7 @@ rule table:
     message:
         "table {wildcards.number} of {wildcards.preset}"
     shell:
-        "python -m g2lstm table --number {wildcards.number} --summary {input.summary}"
+        "python -m g2lstm table --number {wildcards.number} --summary {input.summaries}"
         " --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
@@ -48,12 +48,12 @@ rule learning_curve:
         records=run_records,
     output:
         multiext(
-            "paper_tables/{preset}/learning-curve-{variant}-s{seed}",
+            "paper_tables/{preset}/learning-curve-{task}-{variant}-s{seed}",
             png=".png",
             pdf=".pdf",
         ),
     log:
-        "logs/{preset}/paper/learning-curve-{variant}-s{seed}.log",
+        "logs/{preset}/paper/learning-curve-{task}-{variant}-s{seed}.log",
     localrule: True
     conda:
         "../../envs/paper.yaml"
@@ -61,7 +61,8 @@ rule learning_curve:
         layout=table_layout,
         stem=subpath(output.png, strip_suffix=".png"),
     message:
-        "learning curve of {wildcards.variant}, seed {wildcards.seed} ({wildcards.preset})"
+        "learning curve of {wildcards.task} {wildcards.variant}, seed {wildcards.seed}"
+        " ({wildcards.preset})"
     shell:
         "python -m g2lstm learning-curve --records {input.records}"
         " --layout {params.layout:q} --stem {params.stem} &> {log}"
@@ -69,7 +70,7 @@ rule learning_curve:
 
 rule curve:
     input:
-        summary="results/{preset}/summary.csv",
+        summaries=summaries(["lm"]),
     output:
         multiext("paper_tables/{preset}/{over}-curve", png=".png", pdf=".pdf"),
     log:
@@ -85,13 +86,103 @@ rule curve:
     message:
         "perplexity over {wildcards.over} ({wildcards.preset})"
     shell:
-        "python -m g2lstm curve --over {wildcards.over} --summary {input.summary}"
+        "python -m g2lstm curve --over {wildcards.over} --summary {input.summaries}"
+        " --layout {params.layout:q} --stem {params.stem} &> {log}"
+
+
+rule gate_histograms:
+    input:
+        records=lambda wildcards: runs(wildcards.preset, "de-en", "gates.json"),
+    output:
+        multiext("paper_tables/{preset}/{figure}", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
+    log:
+        "logs/{preset}/paper/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(HISTOGRAMS),
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    params:
+        layout=table_layout,
+        variant=lambda wildcards: HISTOGRAMS[wildcards.figure][0],
+        layer=lambda wildcards: HISTOGRAMS[wildcards.figure][1],
+        stem=subpath(output.png, strip_suffix=".png"),
+    message:
+        "{wildcards.figure} of {wildcards.preset}"
+    shell:
+        "python -m g2lstm gate-histograms --records {input.records} --variant {params.variant}"
+        " --layer {params.layer} --layout {params.layout:q} --stem {params.stem} &> {log}"
+
+
+rule saturation_sketch:
+    output:
+        multiext("paper_tables/{preset}/figure2", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
+    log:
+        "logs/{preset}/paper/figure2.log",
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    params:
+        layout=table_layout,
+        stem=subpath(output.png, strip_suffix=".png"),
+    message:
+        "figure2 of {wildcards.preset}"
+    shell:
+        "python -m g2lstm saturation --layout {params.layout:q} --stem {params.stem} &> {log}"
+
+
+rule heat_maps:
+    input:
+        records=lambda wildcards: runs(wildcards.preset, "de-en", "gates.json"),
+    output:
+        multiext("paper_tables/{preset}/{figure}", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
+    log:
+        "logs/{preset}/paper/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(HEAT_MAPS),
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    params:
+        layout=table_layout,
+        first=lambda wildcards: HEAT_MAPS[wildcards.figure][0],
+        last=lambda wildcards: HEAT_MAPS[wildcards.figure][1],
+        stem=subpath(output.png, strip_suffix=".png"),
+    message:
+        "{wildcards.figure} of {wildcards.preset}"
+    shell:
+        "python -m g2lstm heat-maps --records {input.records} --sentences {params.first} {params.last}"
+        " --layout {params.layout:q} --stem {params.stem} &> {log}"
+
+
+rule layer_histograms:
+    input:
+        records=lambda wildcards: runs(
+            wildcards.preset, LAYER_HISTOGRAMS[wildcards.figure][0], "gates.json"
+        ),
+    output:
+        multiext("paper_tables/{preset}/{figure}", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
+    log:
+        "logs/{preset}/paper/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(LAYER_HISTOGRAMS),
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    params:
+        layout=table_layout,
+        part=lambda wildcards: LAYER_HISTOGRAMS[wildcards.figure][1],
+        stem=subpath(output.png, strip_suffix=".png"),
+    message:
+        "{wildcards.figure} of {wildcards.preset}"
+    shell:
+        "python -m g2lstm layer-histograms --records {input.records} --part {params.part}"
         " --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule against_print:
     input:
-        summary="results/{preset}/summary.csv",
+        summaries=summaries(TASKS),
     output:
         report="paper_tables/{preset}/{kind}.md",
     log:
@@ -106,5 +197,25 @@ rule against_print:
     message:
         "{wildcards.kind} of {wildcards.preset}"
     shell:
-        "python -m g2lstm {wildcards.kind} --summary {input.summary}"
+        "python -m g2lstm {wildcards.kind} --summary {input.summaries}"
         " --layout {params.layout:q} --output {output.report} &> {log}"
+
+
+# Optional, since it needs a TeX engine: snakemake paper_tables/{preset}/paper.pdf
+rule paper_pdf:
+    input:
+        files=document_files,
+    output:
+        pdf="paper_tables/{preset}/paper.pdf",
+    log:
+        "logs/{preset}/paper/paper.log",
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    params:
+        layout=table_layout,
+    message:
+        "compile all tables and figures of {wildcards.preset}"
+    shell:
+        "python -m g2lstm paper --files {input.files} --layout {params.layout:q}"
+        " --output {output.pdf} &> {log}"

@@ -1,18 +1,18 @@
-# Both training stages. Checkpoints live in ckpt/ beside the model, undeclared, so that a killed
+# Every training run: both stages of the language model, one of a translation model. Checkpoints live in ckpt/ beside the model, undeclared, so that a killed
 # run goes on where it was.
 
 
 rule train:
     input:
-        corpus="results/{preset}/data/lm/corpus.safetensors",
+        corpus="results/{preset}/data/{task}/corpus.safetensors",
         initial=initial_model,
     output:
-        model="results/{preset}/lm/{variant}/s{seed}/{stage}/model.safetensors",
-        record="results/{preset}/lm/{variant}/s{seed}/{stage}/training.json",
+        model="results/{preset}/{task}/{variant}/s{seed}/{stage}/model.safetensors",
+        record="results/{preset}/{task}/{variant}/s{seed}/{stage}/training.json",
     log:
-        "logs/{preset}/lm/{variant}/s{seed}/{stage}.log",
+        "logs/{preset}/{task}/{variant}/s{seed}/{stage}.log",
     benchmark:
-        "benchmarks/{preset}/lm/{variant}/s{seed}/{stage}.jsonl"
+        "benchmarks/{preset}/{task}/{variant}/s{seed}/{stage}.jsonl"
     conda:
         "../../envs/torch.yaml"
     threads: threads("train")
@@ -25,7 +25,8 @@ rule train:
         job=training_job,
         labels=training_labels,
     message:
-        "{wildcards.stage} {wildcards.variant}, seed {wildcards.seed} ({wildcards.preset})"
+        "{wildcards.stage} {wildcards.task} {wildcards.variant}, seed {wildcards.seed}"
+        " ({wildcards.preset})"
     shell:
         "exec python -m g2lstm train --job {params.job:q} --labels {params.labels:q}"
         " --corpus {input.corpus} --initial {input.initial} --model {output.model}"

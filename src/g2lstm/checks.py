@@ -1,0 +1,141 @@
+"""Checks of a configuration: a mistake is told in one line with key, value and what is allowed."""
+
+from jsonschema import Draft202012Validator
+
+from g2lstm.errors import UserError
+from g2lstm.tasks import TABLE_TASKS, TASKS
+
+
+def check_schema(config, schema):
+    """Raise UserError for the first key or value of ``config`` that ``schema`` does not allow."""
+    validator = Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(config), key=lambda error: list(error.absolute_path))
+    if errors:
+        raise UserError("config: " + _explain(errors[0]))
+
+
+def _explain(error):
+    """Say in one line which key is wrong, its value, and what is allowed."""
+    where = ".".join(str(part) for part in error.absolute_path) or "top level"
+    if error.validator == "oneOf":
+        return _explain_setting(where, error)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = sorted(set(error.instance) - set(known))
+        return f"unknown key {', '.join(unknown)} in {where}; allowed: {', '.join(known)}"
+    if error.validator == "required":
+        missing = sorted(set(error.validator_value) - set(error.instance))
+        return f"{where} lacks {', '.join(missing)}"
+    if "propertyNames" in error.absolute_schema_path:
+        return f"{where}: name {error.instance!r} is not allowed ({_allowed(error)})"
+    return f"{where} = {error.instance!r} is not allowed ({_allowed(error)})"
+
+
+def _explain_setting(where, error):
+    """Explain a compression setting: by the schema of its method, when the method is known."""
+    methods = {branch["properties"]["method"]["const"]: branch for branch in error.validator_value}
+    setting = error.instance
+    method = setting.get("method") if isinstance(setting, dict) else None
+    if method not in methods:
+        return f"{where}.method = {method!r} is not allowed (must be one of {', '.join(methods)})"
+    inner = next(Draft202012Validator(methods[method]).iter_errors(setting))
+    inner.parent = error
+    return _explain(inner)
+
+
+def _allowed(error):
+    words = {
+        "enum": "must be one of",
+        "const": "must be",
+        "type": "must be of type",
+        "minimum": "must be at least",
+        "maximum": "must be at most",
+        "exclusiveMinimum": "must be above",
+        "exclusiveMaximum": "must be below",
+        "minItems": "least number of items:",
+        "minProperties": "least number of entries:",
+        "pattern": "must match",
+        "uniqueItems": "items must differ:",
+        "not": "reserved:",
+    }
+    value = error.validator_value
+    shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return f"{words.get(error.validator, error.validator)} {shown}"
+
+
+def check_across(config):
+    """Raise UserError for keys that do not fit each other, which a schema cannot tell."""
+    for name, gate in config["variants"].items():
+        _check_gate(name, gate)
+    for task in TASKS:
+        _check_settings(config, task)
+    _check_tables(config)
+
+
+def _check_gate(name, gate):
+    """Refuse options that a gate policy would ignore, and noise without a probability."""
+    neutral = {"plain": {"tau": 1.0, "p": 0.0}, "sharpened": {"p": 0.0}, "gumbel": {}}
+    for key, value in neutral[gate["kind"]].items():
+        if gate[key] != value:
+            raise UserError(
+                f"config: variants.{name}.{key} = {gate[key]} is not allowed "
+                f"(kind {gate['kind']} does not use it; leave it out)"
+            )
+    if gate["kind"] == "sharpened" and gate["tau"] == 1:
+        raise UserError(f"config: variants.{name}.tau = 1 is not allowed (kind sharpened: not 1)")
+    if gate["kind"] == "gumbel" and gate["p"] == 0:
+        raise UserError(f"config: variants.{name}.p = 0 is not allowed (kind gumbel: above 0)")
+
+
+def _check_settings(config, task):
+    smallest = _smallest_gate_matrix(task, config[task]["model"])
+    for name, setting in config[task]["settings"].items():
+        key = f"config: {task}.settings.{name}"
+        if setting["method"] == "svd" and setting["k"] > smallest:
+            raise UserError(
+                f"{key}.k = {setting['k']} is above the size of the smallest "
+                f"gate matrix (allowed: 1 to {smallest})"
+            )
+        if setting["method"] == "round-clip":
+            steps = setting["c"] / setting["r"]
+            if abs(steps - round(steps)) > 1e-9 or round(steps) < 1:
+                raise UserError(
+                    f"{key}.c = {setting['c']} is not allowed "
+                    f"(must be a multiple of r = {setting['r']})"
+                )
+        if task == "lm" and "scope" in setting:
+            raise UserError(f"{key}.scope is not allowed (only translation models have scopes)")
+
+
+def _check_tables(config):
+    methods = {"table6": ("round", "round-clip"), "table7": ("svd",)}
+    for table, columns in config["tables"].items():
+        if table == "tableS1":  # columns for each task
+            for task, task_columns in columns.items():
+                _check_columns(config, f"{table}.{task}", task, task_columns)
+        else:
+            _check_columns(config, table, TABLE_TASKS[table][0], columns, methods.get(table))
+
+
+def _check_columns(config, table, task, columns, methods=None):
+    """Refuse a column whose setting the task does not have, or whose method does not belong."""
+    settings = config[task]["settings"]
+    for column, name in columns.items():
+        if name not in settings:
+            raise UserError(
+                f"config: tables.{table}.{column} = {name!r} is not allowed "
+                f"(must be one of {', '.join(settings)})"
+            )
+        method = settings[name]["method"]
+        if methods and method not in methods:
+            raise UserError(
+                f"config: tables.{table}.{column} = {name!r} is not allowed "
+                f"(its method is {method}; must be {' or '.join(methods)})"
+            )
+
+
+def _smallest_gate_matrix(task, model):
+    """Return the smallest dimension of any gate matrix: the largest rank that all of them have."""
+    if task == "lm" and model["layers"] == 1:
+        return model["embedding"]
+    return min(model["embedding"], model["hidden"])

@@ -1,0 +1,12 @@
+"""The tasks of the pipeline, their last stages, and what each table is about."""
+
+TRANSLATION = ("de-en", "en-de")
+TASKS = ("lm", *TRANSLATION)
+FINAL_STAGE = {"lm": "finetune", "de-en": "train", "en-de": "train"}
+TABLE_TASKS = {  # what a table is about
+    **dict.fromkeys(("table1", "table3", "table6", "table7"), ("lm",)),
+    **dict.fromkeys(("table2", "tableS1", "tableS2"), TRANSLATION),
+    "table4": ("de-en",),
+    "table5": ("en-de",),
+    "tableS3": TASKS,
+}

@@ -1,0 +1,200 @@
+"""What each verb of the command line does with its options.
+
+Heavy modules are imported by the verb that needs them.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from g2lstm.config import ROOT
+
+PUBLISHED = ROOT / "resources" / "published.yaml"
+CLAIMS = ROOT / "resources" / "claims.yaml"
+DATASETS = ROOT / "resources" / "datasets.yaml"
+
+
+def fetch(options):
+    """Download a data set, or copy it from a mirror; write its record."""
+    from g2lstm.data.fetch import fetch
+    from g2lstm.records import file_sha256, write_record
+
+    folder = Path(options.record).parent
+    paths = fetch(options.dataset, folder, DATASETS, options.mirror)
+    hashes = {Path(path).name: file_sha256(path) for path in paths}
+    write_record(options.record, {"kind": "dataset", "dataset": options.dataset, "files": hashes})
+
+
+def prepare(options):
+    """Make the corpus of the language model."""
+    from g2lstm.data.prepare import prepare_language_model
+
+    prepare_language_model(
+        options.source["corpus"],
+        options.corpus,
+        options.record,
+        raw_dir=Path(options.raw).parent if options.raw else None,
+        synthetic=options.source.get("synthetic"),
+    )
+
+
+def prepare_translation(options):
+    """Make the parallel corpus of a translation task."""
+    from g2lstm.data.prepare import prepare_translation
+
+    raw = Path(options.raw).parent if options.raw else None
+    prepare_translation(options.source, options.folder, DATASETS, raw)
+
+
+def document(options):
+    """Print the configuration page."""
+    from g2lstm.manual import configuration_page
+
+    print(configuration_page(), end="")
+
+
+def train(options):
+    """Train or finetune a model; return 75 when the run was interrupted and saved."""
+    from g2lstm import stages
+    from g2lstm.training.loop import EXIT_INTERRUPTED, Interrupted
+
+    try:
+        stages.train(
+            options.job, options.labels, options.corpus, options.model, options.record,
+            options.initial, options.device, options.threads, options.checkpoint_minutes,
+            options.time_budget,
+        )  # fmt: skip
+    except Interrupted as interrupted:
+        print(f"{interrupted}; the same command goes on from there", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def compress(options):
+    """Write the compressed model of one setting."""
+    if options.threads:
+        # NumPy's BLAS reads these once, when it is imported.
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[variable] = str(options.threads)
+
+    from g2lstm.compress.model_file import compress_model
+
+    compress_model(options.model, options.name, options.setting, options.output)
+
+
+def evaluate(options):
+    """Write the records of a language model, without and with cache."""
+    from g2lstm import stages
+
+    stages.evaluate(
+        options.model, options.corpus, options.labels, options.settings, options.splits,
+        {"plain": options.plain, "cache": options.cache}, options.device, options.threads,
+    )  # fmt: skip
+
+
+def translate(options):
+    """Write record and translations of a translation model."""
+    from g2lstm import stages
+
+    stages.translate(
+        options.model, options.corpus, options.references, options.labels, options.settings,
+        options.record, options.translations, options.device, options.threads,
+    )  # fmt: skip
+
+
+def significance(options):
+    """Write the paired bootstrap between the models of one task and seed."""
+    from g2lstm import stages
+
+    stages.significance(
+        options.records, options.translations, options.references, options.labels,
+        options.samples, options.record,
+    )  # fmt: skip
+
+
+def gates(options):
+    """Write the record of a model's gate values."""
+    from g2lstm import stages
+
+    stages.record_gates(
+        options.model, options.corpus, options.labels, options.settings, options.record,
+        options.device, options.threads,
+    )  # fmt: skip
+
+
+def aggregate(options):
+    """Write one tidy CSV out of records."""
+    from g2lstm.paper.aggregate import aggregate, write_summary
+
+    write_summary(aggregate(options.records), options.summary)
+
+
+def table(options):
+    """Write a table."""
+    from g2lstm.paper.tables import write_table
+
+    write_table(options.number, options.summary, PUBLISHED, options.layout, options.stem)
+
+
+def learning_curve(options):
+    """Draw the course of a run."""
+    from g2lstm.paper.figures import write_learning_curve
+
+    write_learning_curve(options.records, options.layout, options.stem)
+
+
+def curve(options):
+    """Draw perplexity over rank or rounding step."""
+    from g2lstm.paper import figures
+
+    draw = {"rank": figures.write_rank_curve, "rounding": figures.write_rounding_curve}
+    draw[options.over](options.summary, options.layout, options.stem)
+
+
+def gate_histograms(options):
+    """Draw the gates of one layer."""
+    from g2lstm.paper.gate_figures import write_histograms
+
+    write_histograms(options.records, options.layout, options.stem, options.layer, options.variant)
+
+
+def layer_histograms(options):
+    """Draw the gates of all layers of a part."""
+    from g2lstm.paper.gate_figures import write_layer_histograms
+
+    write_layer_histograms(options.records, options.layout, options.stem, options.part)
+
+
+def heat_maps(options):
+    """Draw the gates word by word."""
+    from g2lstm.paper.heat_maps import write_heat_maps
+
+    first, last = options.sentences
+    write_heat_maps(options.records, options.layout, options.stem, slice(first - 1, last))
+
+
+def saturation(options):
+    """Draw the sketch of a saturated sigmoid."""
+    from g2lstm.paper.gate_figures import write_saturation_sketch
+
+    write_saturation_sketch(options.layout, options.stem)
+
+
+def comparison(options):
+    """Write comparison.md."""
+    from g2lstm.paper.comparison import write_comparison
+
+    write_comparison(options.summary, PUBLISHED, options.layout, options.output)
+
+
+def claims(options):
+    """Write claims.md."""
+    from g2lstm.paper.claims import write_claims
+
+    write_claims(options.summary, PUBLISHED, CLAIMS, options.layout, options.output)
+
+
+def paper(options):
+    """Compile all tables and figures into one PDF."""
+    from g2lstm.paper.document import write_document
+
+    write_document(options.files, options.layout, options.output)
