@@ -18,9 +18,8 @@ import torch.nn.functional as F
 
 from g2lstm.cells import GatePolicy, LSTMLayer, reference
 from g2lstm.nmt.beam import beam_search
-from g2lstm.nmt.model import TranslationModel
+from g2lstm.nmt.model import TranslationModel, decoder_step
 from g2lstm.nmt.reference import decode
-from g2lstm.nmt.translate import decoder_step
 from g2lstm.training.adadelta import AdaDelta
 
 VOCABULARY, BEAM = 25_000, 5

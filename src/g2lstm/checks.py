@@ -112,13 +112,13 @@ def _check_tables(config):
     for table, columns in config["tables"].items():
         if table == "tableS1":  # columns for each task
             for task, task_columns in columns.items():
-                _check_columns(config, f"{table}.{task}", task, task_columns)
+                _check_columns(config, f"{table}.{task}", task, task_columns, scope="code")
         else:
             _check_columns(config, table, TABLE_TASKS[table][0], columns, methods.get(table))
 
 
-def _check_columns(config, table, task, columns, methods=None):
-    """Refuse a column whose setting the task does not have, or whose method does not belong."""
+def _check_columns(config, table, task, columns, methods=None, scope="paper"):
+    """Refuse a column whose setting the task lacks, or whose method or scope does not belong."""
     settings = config[task]["settings"]
     for column, name in columns.items():
         if name not in settings:
@@ -131,6 +131,11 @@ def _check_columns(config, table, task, columns, methods=None):
             raise UserError(
                 f"config: tables.{table}.{column} = {name!r} is not allowed "
                 f"(its method is {method}; must be {' or '.join(methods)})"
+            )
+        if settings[name].get("scope", "paper") != scope:
+            raise UserError(
+                f"config: tables.{table}.{column} = {name!r} is not allowed "
+                f"(its scope must be {scope})"
             )
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from g2lstm.checks import check_across, check_schema
 from g2lstm.errors import UserError
+from g2lstm.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
 PRESETS = ROOT / "workflow" / "presets"
@@ -43,6 +44,27 @@ def read_schema():
 def presets():
     """Return the names of all presets."""
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def describe(config):
+    """Return what to call the tasks' numbers: ``(task -> label, reduced)``.
+
+    A task that is not run as its preset says is called so, unless the user gives it a label; its
+    numbers are not comparable with print.
+    """
+    preset = resolve({}, config["preset"])
+    labels, reduced = {}, config["reduced"]
+    for task in TASKS:
+        section, original = config[task], preset[task]
+        labels[task] = section["label"]
+        deciding = {name for name in section if name not in ("label", "settings", "gates")}
+        if any(section[name] != original[name] for name in deciding) or (
+            config["variants"] != preset["variants"]
+        ):
+            reduced = True
+            if section["label"] == original["label"]:
+                labels[task] += ", changed from the preset"
+    return labels, reduced
 
 
 def training_job(config, task, variant, seed, stage):

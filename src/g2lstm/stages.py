@@ -27,10 +27,9 @@ from g2lstm.records import (
     write_record,
     write_text,
 )
+from g2lstm.tasks import STAGE_VERSION
 from g2lstm.training import checkpoint, device, loop
 from g2lstm.training.tensors import load_tensors
-
-STAGE_VERSION = 3  # raise by hand when a change of code changes what a training run computes
 
 
 def train(
@@ -54,7 +53,7 @@ def train(
     hashes = {"corpus": file_sha256(corpus)}
     if initial is not None:
         hashes["initial"] = file_sha256(initial)
-    key = checkpoint.job_key(job, STAGE_VERSION, *hashes.values())
+    key = checkpoint.job_key(job, STAGE_VERSION[job["task"]], *hashes.values())
     folder = Path(model).parent / "ckpt" / key
     print(f"training on {chosen}, checkpoints in {folder}", file=sys.stderr, flush=True)
     with checkpoint.locked(folder):
@@ -113,7 +112,7 @@ def translate(
     model, corpus, references, labels, settings, record, translations, device_name="auto",
     threads=None,
 ):  # fmt: skip
-    """Translate the validation and test splits of a corpus and score them.
+    """Translate the test splits of a corpus, of an original model the validation too, and score.
 
     Parameters
     ----------

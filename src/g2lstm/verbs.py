@@ -174,7 +174,7 @@ def heat_maps(options):
 
 def saturation(options):
     """Draw the sketch of a saturated sigmoid."""
-    from g2lstm.paper.gate_figures import write_saturation_sketch
+    from g2lstm.paper.saturation import write_saturation_sketch
 
     write_saturation_sketch(options.layout, options.stem)
 

@@ -63,6 +63,19 @@ def test_jobs_come_back_complete(stage):
     assert job["valid_batch"] == 10
 
 
+def test_a_changed_task_is_called_so_and_is_not_comparable_with_print():
+    labels, reduced = config.describe(config.resolve({"preset": "paper", "seeds": [4]}))
+    assert labels["de-en"] == "IWSLT14 German-English"
+    assert not reduced
+    user = {"preset": "paper", "de-en": {"train": {"updates": 10}}}
+    labels, reduced = config.describe(config.resolve(user))
+    assert labels["de-en"] == "IWSLT14 German-English, changed from the preset"
+    assert labels["lm"] == "Penn Treebank"
+    assert reduced
+    user["de-en"]["label"] = "IWSLT14 German-English, 10 updates"
+    assert config.describe(config.resolve(user))[0]["de-en"] == user["de-en"]["label"]
+
+
 MISTAKES = {
     "unknown preset": ({"preset": "huge"}, ["preset", "'huge'", "demo"]),
     "unknown key": ({"sedes": [1]}, ["sedes", "seeds"]),
@@ -131,6 +144,14 @@ MISTAKES = {
     "setting of another task": (
         {"tables": {"table4": {"svd16": "svd-k16"}}},
         ["tables.table4.svd16", "'svd-k16'", "svd-k4"],
+    ),
+    "scope of another table": (
+        {"tables": {"table4": {"svd32": "code-svd-k8"}}},
+        ["tables.table4.svd32", "'code-svd-k8'", "scope must be paper"],
+    ),
+    "scope of the main tables in the appendix": (
+        {"tables": {"tableS1": {"de-en": {"svd32": "svd-k8"}}}},
+        ["tables.tableS1.de-en.svd32", "'svd-k8'", "scope must be code"],
     ),
     "setting of another task in the appendix": (
         {"tables": {"tableS1": {"en-de": {"svd16": "svd-k16"}}}},

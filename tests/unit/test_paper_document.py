@@ -51,6 +51,6 @@ def test_floats_come_in_order_and_curves_at_the_end(files, tmp_path, engine):
 
 def test_what_does_not_compile_is_told_in_one_line(files, tmp_path, engine):
     engine("echo This is TeX; echo '! Undefined control sequence.'; exit 1")
-    with pytest.raises(UserError, match="could not compile.*! Undefined control sequence"):
+    with pytest.raises(UserError, match=r"could not compile.*! Undefined control sequence"):
         write_document(files, LAYOUT, tmp_path / "paper.pdf")
     assert not (tmp_path / "paper.pdf").exists()

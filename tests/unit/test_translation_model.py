@@ -6,9 +6,8 @@ import torch
 from g2lstm.cells import GatePolicy
 from g2lstm.nmt.attention import attention_lstm
 from g2lstm.nmt.layers import AttentionLayer, dropped, reorder, reverse_within
-from g2lstm.nmt.model import TranslationModel
+from g2lstm.nmt.model import TranslationModel, decoder_step
 from g2lstm.nmt.reference import decode
-from g2lstm.nmt.translate import decoder_step
 
 SETTINGS = {
     "embedding": 6, "hidden": 5, "layers": 3, "dropout": 0.0, "readout_dropout": 0.0,
@@ -191,8 +190,12 @@ def assert_identity(product):
 def test_matrices_start_orthogonal_gate_by_gate_and_biases_at_zero(model):
     for block in model.decoder["1"].weight_hh.chunk(4):
         assert_identity(block @ block.T)
-    wide = model.decoder["0"].weight_ctx.chunk(4)[0]  # (5, 10): its rows are orthonormal
+    wide = model.decoder["1"].weight_ctx.chunk(4)[0]  # (5, 10): its rows are orthonormal
     assert_identity(wide @ wide.T)
+    context = model.decoder["0"].weight_ctx  # (20, 10), drawn as one block
+    assert_identity(context.T @ context)
+    of_words = model.readout.weight[:, 5:11]  # (6, 6)
+    assert_identity(of_words @ of_words.T)
     tall = model.source.weight  # (11, 6): its columns are
     assert_identity(tall.T @ tall)
     assert all((p == 0).all() for name, p in model.named_parameters() if "bias" in name)

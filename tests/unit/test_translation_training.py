@@ -17,7 +17,7 @@ from g2lstm.training.tensors import load_tensors
 SETTINGS = {
     "model": {"embedding": 16, "hidden": 16, "dropout": 0.1, "readout_dropout": 0.0},
     "optimisation": {"optimiser": "adadelta", "lr": 1.0, "lag": False, "batch": 16, "bucket": 4},
-    "train": {"updates": 60, "validate_every": 20, "patience": None},
+    "train": {"updates": 60, "decay": "none", "validate_every": 20, "patience": None},
 }
 
 
@@ -136,6 +136,15 @@ def test_selection_by_bleu_is_recorded(tmp_path):
     training = finish(make_run(tmp_path, job), tmp_path)
     assert all(entry["valid_bleu"] >= 0 for entry in training.history.epochs)
     assert training.history.epochs[0]["best"]
+
+
+def test_linear_decay_ends_at_nothing(tmp_path):
+    training = make_run(tmp_path, make_job(train={"decay": "linear", "updates": 40}))
+    rates = []
+    for updates in (0, 10, 40):
+        training.updates = updates
+        rates.append(training._decayed_rate())
+    assert rates == [1.0, 0.75, 0.0]
 
 
 def test_patience_halves_the_rate_then_quarters_the_clip_then_stops(tmp_path):

@@ -6,7 +6,7 @@ from functools import cache
 from g2lstm import config as g2config
 from g2lstm.errors import UserError
 from g2lstm.records import canonical_json
-from g2lstm.tasks import FINAL_STAGE, TABLE_TASKS, TASKS, TRANSLATION
+from g2lstm.tasks import FINAL_STAGE, STAGE_VERSION, TABLE_TASKS, TASKS, TRANSLATION
 
 STAGES = ("train", "finetune")
 MODES = ("plain", "cache")
@@ -48,7 +48,7 @@ wildcard_constraints:
     stage="|".join(STAGES),
     setting=r"[a-z][a-z0-9.-]*?",
     beam=r"\d+",
-    number=r"S?\d+",
+    number="|".join(name.removeprefix("table") for name in TABLE_TASKS),
 
 
 def gpus(wildcards):
@@ -172,8 +172,9 @@ def evaluation_settings(wildcards):
 
 
 def translation_settings(wildcards):
-    """Return the section evaluation of a translation task, as JSON."""
-    return canonical_json(task_of(wildcards)[0]["evaluation"])
+    """Return the section evaluation of a translation task, as JSON; the path names the beam."""
+    section = task_of(wildcards)[0]["evaluation"]
+    return canonical_json({**section, "beam": int(wildcards.beam)})
 
 
 def gate_settings(wildcards):
@@ -188,9 +189,9 @@ def table_layout(wildcards):
     """Return what tables and figures need to know of a preset, as JSON."""
     config = settings(wildcards.preset)
     tasks = {task: config[task] for task in TASKS}
-    layout = {name: config[name] for name in ("preset", "label", "reduced", "tables")}
+    layout = {name: config[name] for name in ("preset", "label", "tables")}
+    layout["corpora"], layout["reduced"] = g2config.describe(config)
     layout["settings"] = {task: section["settings"] for task, section in tasks.items()}
-    layout["corpora"] = {task: section["label"] for task, section in tasks.items()}
     layout["beam"] = {task: tasks[task]["evaluation"]["beam"] for task in TRANSLATION}
     return canonical_json({**layout, "convention": config["lm"]["evaluation"]["convention"]})
 
@@ -199,6 +200,14 @@ def run_records(wildcards):
     """Return the training records of all stages of a run."""
     stages = STAGES if wildcards.task == "lm" else STAGES[:1]
     return [f"{run_folder(wildcards)}/{stage}/training.json" for stage in stages]
+
+
+def originals(suffix):
+    """Return the function that gives a file of every variant's original translations."""
+    path = "results/{preset}/{pair}/{variant}/s{seed}/train/eval/original.beam{beam}." + suffix
+    return lambda wildcards: expand(
+        path, variant=settings(wildcards.preset)["variants"], **wildcards
+    )
 
 
 def runs(preset, task, file, **more):

@@ -65,14 +65,8 @@ rule translate:
 rule significance:
     input:
         references=rules.prepare_translation.output.references,
-        records=expand(
-            "results/{{preset}}/{{pair}}/{variant}/s{{seed}}/train/eval/original.beam{{beam}}.json",
-            variant=settings()["variants"],
-        ),
-        translations=expand(
-            "results/{{preset}}/{{pair}}/{variant}/s{{seed}}/train/eval/original.beam{{beam}}.txt",
-            variant=settings()["variants"],
-        ),
+        records=originals("json"),
+        translations=originals("txt"),
     output:
         record="results/{preset}/{pair}/significance-s{seed}.beam{beam}.json",
     log:

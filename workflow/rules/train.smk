@@ -1,5 +1,5 @@
-# Every training run: both stages of the language model, one of a translation model. Checkpoints live in ckpt/ beside the model, undeclared, so that a killed
-# run goes on where it was.
+# Every training run: both stages of the language model, one of a translation model. Checkpoints live
+# in ckpt/ beside the model, undeclared, so that a killed run goes on where it was.
 
 
 rule train:
@@ -20,9 +20,10 @@ rule train:
     resources:
         gpu=gpus,
         device=option("device"),
-        checkpoint_minutes=option("checkpoint_minutes"),
+        checkpoint_minutes=lambda wildcards: str(settings(wildcards.preset)["checkpoint_minutes"]),
     params:
         job=training_job,
+        version=lambda wildcards: STAGE_VERSION[wildcards.task],
         labels=training_labels,
     message:
         "{wildcards.stage} {wildcards.task} {wildcards.variant}, seed {wildcards.seed}"

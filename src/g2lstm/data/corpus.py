@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
 from g2lstm.arrays import load_arrays, save_arrays
+from g2lstm.data.archives import read_file, text_lines
 from g2lstm.errors import UserError
 
 EOS = "<eos>"
@@ -75,22 +75,7 @@ def read_word_level(paths):
     Words are what stands between white space. Raises UserError, with file and line, for a missing
     or empty file, broken UTF-8 and NUL bytes.
     """
-    return {name: _read_lines(Path(path)) for name, path in paths.items()}
-
-
-def _read_lines(path):
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); fetch it again") from error
-    if not content.strip():
-        raise UserError(f"{path}: the file is empty; fetch it again")
-    if b"\0" in content:
-        line = content[: content.index(b"\0")].count(b"\n") + 1
-        raise UserError(f"{path}, line {line}: a NUL byte; this is not text, fetch it again")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}, line {line}: broken UTF-8; fetch the file again") from error
-    return [line.split() for line in text.removesuffix("\n").split("\n")]
+    return {
+        name: [line.split() for line in text_lines(read_file(path), path)]
+        for name, path in paths.items()
+    }

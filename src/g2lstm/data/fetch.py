@@ -1,69 +1,21 @@
 """Fetching the files of a data set: from a mirror folder, then from public addresses in order.
 
-Nothing is trusted but size and SHA-256: a file appears under its name only when both are right.
-Where the registry knows no SHA-256, the first copy is trusted and its hash goes into the lock file
-beside the registry; from then on that hash is as binding as one of the registry.
+Nothing is trusted but size and SHA-256: a file appears under its name only when both are right, as
+far as :mod:`g2lstm.data.registry` knows them.
 """
 
-import fcntl
-import json
 import shutil
 import sys
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pooch
-import yaml
 
 from g2lstm.data.download import ResumingDownload, SourceError
+from g2lstm.data.registry import read_dataset, trust
 from g2lstm.errors import UserError
-from g2lstm.records import atomic_path, file_sha256, write_text
+from g2lstm.records import atomic_path, file_sha256, read_record
 
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One file of the registry: see the head of ``resources/datasets.yaml``.
-
-    ``lock`` is the lock file when size and checksum come from there, otherwise None.
-    """
-
-    name: str
-    mirror: str
-    urls: list[str]
-    bytes: int | None = None
-    sha256: str | None = None
-    lock: Path | None = None
-
-    def fits(self, path):
-        """Tell whether the file at ``path`` has the size and the SHA-256, as far as known."""
-        return self.bytes in (None, path.stat().st_size) and (
-            self.sha256 in (None, file_sha256(path))
-        )
-
-    def identity(self):
-        """Return size and SHA-256 in words, with the way out when they come from the lock file."""
-        known = [f"{self.bytes} bytes"] if self.bytes is not None else []
-        known += [f"SHA-256 {self.sha256}"] if self.sha256 is not None else []
-        text = ", ".join(known) or "no size or checksum known"
-        if self.lock is None:
-            return text
-        return (
-            f"{text}, as {self.lock} has it from the first copy; to accept another one, delete "
-            f"the entry of {self.name} there"
-        )
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set of the registry: its files, and the sentence pairs of its splits.
-
-    ``lines`` {split: pairs} is exact; ``lines_about`` are published counts that depend on the
-    tokeniser.
-    """
-
-    files: list[RemoteFile]
-    lines: dict[str, int] = field(default_factory=dict)
-    lines_about: dict[str, int] = field(default_factory=dict)
+RECORD = "files.json"
 
 
 def fetch(dataset, output_dir, registry_path, mirror=None, progress=True):
@@ -88,65 +40,29 @@ def fetch(dataset, output_dir, registry_path, mirror=None, progress=True):
     for file in files:
         paths.append(_fetch_file(file, Path(output_dir) / file.name, mirror, progress))
         if file.sha256 is None:
-            _trust(dataset, file, paths[-1], Path(registry_path))
+            trust(dataset, file, paths[-1], registry_path)
     return paths
 
 
-def read_dataset(name, registry_path):
-    """Return the :class:`Dataset` ``name``, with the checksums that the lock file adds.
+def fetched_hashes(raw_dir, names):
+    """Return ``{name: SHA-256}`` of fetched files, which must be what they were when fetched.
 
-    Raises UserError for an unknown data set and an unreadable registry or lock file.
+    ``raw_dir`` holds the files and the record that `fetch` has written of them, files.json. Raises
+    UserError when the record or a file is missing, or a file has changed since.
     """
-    try:
-        registry = yaml.safe_load(Path(registry_path).read_text(encoding="utf-8"))
-        if name in registry:
-            entry = registry[name]
-            files = [RemoteFile(**file) for file in entry["files"]]
-            counts = {key: entry[key] for key in ("lines", "lines_about") if key in entry}
-            return Dataset(_with_lock(name, files, _lock_path(registry_path)), **counts)
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{registry_path}: unreadable registry of data sets ({reason})") from error
-    raise UserError(f"unknown data set {name!r}; known are: {', '.join(sorted(registry))}")
-
-
-def _lock_path(registry_path):
-    return Path(registry_path).with_suffix(".lock")
-
-
-def _with_lock(dataset, files, lock):
-    entries = _read_lock(lock).get(dataset, {})
-    return [
-        replace(file, **entries[file.name], lock=lock)
-        if file.sha256 is None and file.name in entries
-        else file
-        for file in files
-    ]
-
-
-def _read_lock(lock):
-    try:
-        return json.loads(lock.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{lock}: unreadable lock file ({error}); mend or delete it") from error
-
-
-def _trust(dataset, file, path, registry_path):
-    """Enter size and SHA-256 of the first copy of ``file`` into the lock file."""
-    lock = _lock_path(registry_path)
-    found = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
-    with open(registry_path) as held:
-        # Several data sets may be fetched at the same time.
-        fcntl.flock(held, fcntl.LOCK_EX)
-        entries = _read_lock(lock)
-        entries.setdefault(dataset, {})[file.name] = found
-        write_text(lock, json.dumps(entries, indent=2, sort_keys=True) + "\n")
-    _notice(
-        f"{file.name}: no checksum is known; this first copy is trusted, its SHA-256 "
-        f"{found['sha256']} is now in {lock}"
-    )
+    record = Path(raw_dir) / RECORD
+    known = read_record(record).get("files", {})
+    for name in names:
+        path = Path(raw_dir) / name
+        if name not in known:
+            raise UserError(f"{record}: nothing about {name}; delete it and fetch again")
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; delete {record} and fetch again")
+        if file_sha256(path) != known[name]:
+            raise UserError(
+                f"{path}: changed since it was fetched; delete it and {record}, and fetch again"
+            )
+    return {name: known[name] for name in names}
 
 
 def _fetch_file(file, target, mirror, progress):
@@ -154,6 +70,8 @@ def _fetch_file(file, target, mirror, progress):
         if file.fits(target):
             return target
         _notice(f"{target} has another SHA-256 or size than it should have; fetching it anew")
+        # Without a checksum, pooch takes any file of this name for the right one.
+        target.unlink()
     tried = []
     if mirror is not None:
         copy = Path(mirror) / file.mirror
@@ -207,6 +125,9 @@ def _download(file, url, target, progress):
         raise SourceError(f"right size, but another SHA-256 than {file.sha256[:12]}...") from error
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+    if not file.fits(target):
+        target.unlink()
+        raise SourceError("another SHA-256 or size than it should have")
 
 
 def _notice(text):

@@ -43,7 +43,7 @@ class Bitext:
         return len(self.tokenised["de"])
 
     def select(self, places):
-        """Return the pairs at ``places``, a list of indices."""
+        """Return the pairs at ``places``, a sequence of indices."""
 
         def pick(columns):
             return columns and {name: [lines[i] for i in places] for name, lines in columns.items()}
@@ -115,7 +115,7 @@ def read_tatoeba(raw_dir, held_out=TATOEBA_HELD_OUT):
     """Read the German-English pairs of Tatoeba: test, valid and the rest as training text.
 
     Valid and test have ``held_out`` pairs each, with distinct English and distinct German
-    sentences. A training pair shares neither side with them, whatever its case.
+    sentences. A training pair shares neither side with them, whatever its case and punctuation.
     """
     archive = raw_dir / "deu-eng.zip"
     name = f"{archive}: deu.txt"
@@ -138,10 +138,13 @@ def read_tatoeba(raw_dir, held_out=TATOEBA_HELD_OUT):
 def _split_by_sentence(raw, held_out):
     """Return ``{split: places}``; the pairs in none share a side with valid or test.
 
-    English sentences come in the order of their SHA-256, as good as random and the same
-    everywhere; of several German sentences of one, the first in that order is taken.
+    Sentences are compared by their lower-cased letters and digits. English ones come in the order
+    of their SHA-256, as good as random and the same everywhere; of several German sentences of one,
+    the first in that order is taken.
     """
-    sides = {name: [" ".join(line.lower().split()) for line in raw[name]] for name in LANGUAGES}
+    sides = {
+        name: [re.sub(r"[\W_]+", "", line.lower()) for line in raw[name]] for name in LANGUAGES
+    }
     keys = list(zip(sides["en"], sides["de"], strict=True))
     ranks = {key: tuple(hashlib.sha256(side.encode()).digest() for side in key) for key in keys}
     seen_en, seen_de = set(), set()
@@ -229,11 +232,12 @@ def _iwslt_test(segments):
     # The published test set has its entities tokenised as text, and straight apostrophes.
     straight = {name: [s.replace("\u2019", "'") for s in lines] for name, lines in segments.items()}
     tokenised = {name: tokenise(lines, name) for name, lines in straight.items()}
-    raw = {name: [html.unescape(s) for s in lines] for name, lines in segments.items()}
+    raw = {name: [html.unescape(s) for s in lines] for name, lines in straight.items()}
     return Bitext(tokenised, raw)
 
 
 WMT_LONGEST, WMT_RATIO = 80, 9  # tokens; the ratio is Moses' default
+WMT_SAMPLE_TEST = 50  # pairs
 WMT_TESTS = {"test": ("test-full.tgz", "test-full"), "test-2737": ("test-filtered.tgz", "test")}
 
 
@@ -256,14 +260,18 @@ def read_wmt14(raw_dir):
 def read_wmt_sample(raw_dir):
     """Read 10,000 tokenised pairs of WMT: enough to run the WMT14 path, too few to learn from.
 
-    The 50 pairs for validation are the test set as well.
+    The last 50 of the cleaned training pairs are the test set, as the sample has none with
+    translations.
     """
-    train, left_out = _wmt_training(
+    cleaned, left_out = _wmt_training(
         {"de": raw_dir / "tgt-train.txt", "en": raw_dir / "src-train.txt"}
     )
+    places = range(len(cleaned))
+    train = cleaned.select(places[:-WMT_SAMPLE_TEST])
+    test = cleaned.select(places[-WMT_SAMPLE_TEST:])
     paths = {"de": raw_dir / "tgt-val.txt", "en": raw_dir / "src-val.txt"}
     valid = Bitext(_full(_read_columns(paths), paths))
-    return {"train": train, "valid": valid, "test": valid}, {"cleaning": left_out}
+    return {"train": train, "valid": valid, "test": test}, {"cleaning": left_out}
 
 
 def _wmt_training(paths):

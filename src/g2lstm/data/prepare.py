@@ -9,9 +9,10 @@ import numpy as np
 
 from g2lstm.data import bpe
 from g2lstm.data.corpus import SPLITS, build_corpus, read_word_level
-from g2lstm.data.fetch import read_dataset
+from g2lstm.data.fetch import fetched_hashes
 from g2lstm.data.parallel import ParallelCorpus, ParallelSplit
 from g2lstm.data.parallel_sources import Bitext, read_parallel
+from g2lstm.data.registry import read_dataset
 from g2lstm.data.synchronous import generate
 from g2lstm.data.synthetic import synthetic_lines
 from g2lstm.data.tokenise import detokenise
@@ -20,6 +21,7 @@ from g2lstm.records import file_sha256, write_record, write_text
 
 PTB_TOKENS = {"train": 929_589, "valid": 73_760, "test": 82_430}
 PTB_TYPES = 10_000
+TOLERANCE = 0.01  # of published numbers of pairs, for versions of the tokeniser
 
 
 class Task(NamedTuple):
@@ -38,10 +40,11 @@ def prepare_language_model(source, output, record, raw_dir=None, synthetic=None)
     """Write the corpus file ``output`` of a language model and its deterministic ``record``.
 
     ``source`` is 'synthetic', with the settings ``synthetic`` {"seed", "tokens": {split: n},
-    "vocabulary"}, or 'ptb', which reads ``raw_dir``/ptb.{train,valid,test}.txt. Only the synthetic
-    source has an 'oracle' in its record: the exact perplexity and nats per token of each split.
-    Raises UserError for an unknown source, unreadable text, or a Penn Treebank whose counts are
-    not those of Mikolov's version.
+    "vocabulary"}, or 'ptb', which reads ``raw_dir``/ptb.{train,valid,test}.txt, as the record
+    files.json there has them. Only the synthetic source has an 'oracle' in its record: the exact
+    perplexity and nats per token of each split. Raises UserError for an unknown source, text that
+    is unreadable or has changed since it was fetched, or a Penn Treebank whose counts are not those
+    of Mikolov's version.
     """
     facts = {}
     if source == "synthetic":
@@ -78,6 +81,7 @@ def _synthetic_corpus(seed, tokens, vocabulary):
 
 def _ptb_corpus(raw_dir):
     paths = {split: raw_dir / f"ptb.{split}.txt" for split in SPLITS}
+    fetched_hashes(raw_dir, [path.name for path in paths.values()])
     corpus = build_corpus(read_word_level(paths))
     for split, expected in PTB_TOKENS.items():
         if len(corpus.splits[split]) != expected:
@@ -98,16 +102,17 @@ def prepare_translation(source, output_dir, registry_path, raw_dir=None):
     """Write the parallel corpus of a translation task and its record into ``output_dir``.
 
     ``source``: {"task": 'de-en' or 'en-de', "corpus": 'synthetic' or a data set of the registry
-    whose files are in ``raw_dir``, "synthetic": {"seed", "vocabulary", "pairs": {split: n}} for
-    the former, "bpe": {"merges", "vocabulary", "longest"}}. Training pairs of which a side has
-    more than ``longest`` sub-words are left out.
+    whose files and their record files.json are in ``raw_dir``, "synthetic": {"seed", "vocabulary",
+    "pairs": {split: n}} for the former, "bpe": {"merges", "vocabulary", "longest"}}. Training pairs
+    of which a side has more than ``longest`` sub-words are left out.
 
     Files: corpus.safetensors (:class:`ParallelCorpus`), its deterministic record corpus.json,
     bpe.codes, vocabulary.txt, and for each split but train the target side, a sentence a line, as
     {split}.tokenised.txt in the casing of the task and as {split}.raw.txt untokenised.
 
-    Raises UserError for an unknown task or corpus, unreadable text, or other numbers of sentence
-    pairs than the registry has.
+    Raises UserError for an unknown task or corpus, text that is unreadable or has changed since it
+    was fetched, and for numbers of sentence pairs other than the registered ones or further than
+    TOLERANCE from published ones.
     """
     task, name, output_dir = source["task"], source["corpus"], Path(output_dir)
     if task not in TASKS:
@@ -118,6 +123,7 @@ def prepare_translation(source, output_dir, registry_path, raw_dir=None):
         texts, facts = _fetched_pairs(name, Path(raw_dir), registry_path)
     corpus, codes, types = _build(texts, task, source["bpe"])
     corpus.synthetic = name == "synthetic"
+    facts["merges"], facts["types"] = codes.count("\n") - 1, types
     facts["left_out"]["too long"] = _leave_out_long(corpus, source["bpe"]["longest"])
     corpus.save(output_dir / "corpus.safetensors")
     write_text(output_dir / "bpe.codes", codes)
@@ -127,6 +133,11 @@ def prepare_translation(source, output_dir, registry_path, raw_dir=None):
         for split, text in texts.items()
         if split != "train"
     }
+    _record(output_dir, task, name, corpus, facts)
+
+
+def _record(output_dir, task, name, corpus, facts):
+    """Write corpus.json about the written ``corpus``."""
     write_record(
         output_dir / "corpus.json",
         {
@@ -134,8 +145,6 @@ def prepare_translation(source, output_dir, registry_path, raw_dir=None):
             "task": task,
             "corpus": name,
             "lowercase": TASKS[task].lowercase,
-            "merges": codes.count("\n") - 1,
-            "types": types,
             "sha256": file_sha256(output_dir / "corpus.safetensors"),
             **_counts(corpus),
             **facts,
@@ -162,10 +171,14 @@ def _synthetic_pairs(seed, vocabulary, pairs):
 def _fetched_pairs(name, raw_dir, registry_path):
     """Return ``{split: Bitext}`` of a registered data set, and facts for the record."""
     dataset = read_dataset(name, registry_path)
-    for file in dataset.files:
-        if not (raw_dir / file.name).is_file():
-            raise UserError(f"{raw_dir / file.name}: no such file; fetch {name} again")
+    inputs = fetched_hashes(raw_dir, [file.name for file in dataset.files])
     texts, left_out = read_parallel(name, raw_dir)
+    _check_lines(texts, name, raw_dir, dataset)
+    return texts, {"left_out": left_out, "published_lines": dataset.lines_about, "inputs": inputs}
+
+
+def _check_lines(texts, name, raw_dir, dataset):
+    """Hold the sentence pairs of each split against what the registry says of them."""
     for split, expected in dataset.lines.items():
         if len(texts[split]) != expected:
             raise UserError(
@@ -173,17 +186,15 @@ def _fetched_pairs(name, raw_dir, registry_path):
                 f"instead of {expected}; fetch the data set again"
             )
     for split, published in dataset.lines_about.items():
-        if len(texts[split]) != published:
-            print(
-                f"{name}: {len(texts[split])} {split} pairs, published are {published}; "
-                "versions of the tokeniser differ",
-                file=sys.stderr,
+        found = len(texts[split])
+        told = f"{name}: {found} {split} pairs, published are {published}"
+        if abs(found - published) > TOLERANCE * published:
+            raise UserError(
+                f"{told}, more than {TOLERANCE:.0%} off: not the published preparation; check the "
+                f"files in {raw_dir}, and install sacremoses as in constraints.txt"
             )
-    return texts, {
-        "left_out": left_out,
-        "published_lines": dataset.lines_about,
-        "inputs": {file.name: file_sha256(raw_dir / file.name) for file in dataset.files},
-    }
+        if found != published:
+            print(f"{told}; versions of the tokeniser differ", file=sys.stderr)
 
 
 def _build(texts, task, settings):

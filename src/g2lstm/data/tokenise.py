@@ -9,6 +9,7 @@ import re
 from sacremoses import MosesDetokenizer, MosesTokenizer
 
 SPLIT_COMPOUND = " ##AT##-##AT## "
+HYPHEN = r"(?<=[^\W_])-(?=[^\W_])"  # between letters or digits
 
 
 def tokenise(lines, language):
@@ -33,4 +34,4 @@ def detokenise(lines, language):
 
 def split_compounds(lines):
     """Return tokenised ``lines`` with ``a-b`` as ``a ##AT##-##AT## b``, as in Stanford's WMT14."""
-    return [re.sub(r"(\S)-(\S)", rf"\1{SPLIT_COMPOUND}\2", line) for line in lines]
+    return [re.sub(HYPHEN, SPLIT_COMPOUND, line) for line in lines]

@@ -60,7 +60,7 @@ def _layer_hook(name, consume):
 
 def _attention_hook(name, consume):
     def hook(layer, arguments, output):
-        words, h0 = arguments[:2]
+        words, h0 = arguments[0], arguments[1].h0
         y, contexts = output
         weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = layer.effective_weights()
         before = torch.cat([h0.unsqueeze(0), y[:-1]])

@@ -42,12 +42,11 @@ class AttentionLayer(nn.Module):
         """Return the encoder's part of the attention's hidden layer, same shape."""
         return torch.nn.functional.linear(annotations, self.weight_key, self.bias_key)
 
-    def forward(self, words, h0, annotations, mask):
+    def forward(self, words, source):
         """Run over a target sequence.
 
-        ``words`` (steps, batch, inputs), ``h0`` (batch, hidden), ``annotations`` (batch, source,
-        annotation), ``mask`` (batch, source), 0 or -inf. Returns the hidden states (steps, batch,
-        hidden) and the contexts (steps, batch, annotation).
+        ``words`` (steps, batch, inputs), ``source`` a :class:`g2lstm.nmt.model.Source`. Returns the
+        hidden states (steps, batch, hidden) and the contexts (steps, batch, annotation).
         """
         weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = self.effective_weights()
         projected = torch.nn.functional.linear(words, weight_ih, bias)
@@ -58,7 +57,7 @@ class AttentionLayer(nn.Module):
             projected = projected + torch.nn.functional.pad(first, (0, 2 * self.hidden))
             noise = training_noise(steps, batch, self.policy, self.bias)
         return self.kernel(
-            projected, h0, annotations, self.keys(annotations), mask, weight_hh,
+            projected, source.h0, source.annotations, source.keys, source.mask, weight_hh,
             self.weight_query, self.score, weight_nl, weight_ctx, bias_nl, noise,
         )  # fmt: skip
 

@@ -18,6 +18,9 @@ from g2lstm.nmt.layers import (
 from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
 
+# matrices of the attention layer that start semi-orthogonal as a whole, not gate by gate
+WHOLE = {f"decoder.0.weight_{name}" for name in ("ctx", "query", "key")}
+
 
 @dataclass(frozen=True)
 class Source:
@@ -59,13 +62,15 @@ class TranslationModel(nn.Module):
             {"0": AttentionLayer(e, d, 2 * d, policy)}
             | {str(k): LSTMLayer(d, d, policy, context=2 * d) for k in range(1, layers)}
         )
-        self.readout = nn.Linear(d + e + 2 * d, e)
+        self.readout_inputs = (d, e, 2 * d)
+        self.readout = nn.Linear(sum(self.readout_inputs), e)
         self.output = nn.Linear(e, vocabulary)
         self._initialise(settings["embedding_std"])
 
     def _initialise(self, embedding_std):
         """Draw every matrix semi-orthogonal, LSTM matrices gate by gate; all biases are 0.
 
+        The context matrix of the attention layer is one block, the read-out has one for each input.
         With an ``embedding_std`` the embeddings are normal instead: the rows of a tall
         semi-orthogonal matrix are short.
         """
@@ -74,9 +79,10 @@ class TranslationModel(nn.Module):
                 nn.init.zeros_(parameter)
             elif parameter.dim() == 1:  # the attention's score: a matrix of one row
                 nn.init.orthogonal_(parameter.detach().unsqueeze(0))
-            elif name.startswith(("encoder.", "decoder.")) and not name.endswith(
-                ("weight_query", "weight_key")
-            ):
+            elif name == "readout.weight":
+                for block in parameter.detach().split(self.readout_inputs, dim=1):
+                    nn.init.orthogonal_(block)
+            elif name.startswith(("encoder.", "decoder.")) and name not in WHOLE:
                 orthogonal_by_gates(parameter)
             else:
                 nn.init.orthogonal_(parameter)
@@ -117,7 +123,7 @@ class TranslationModel(nn.Module):
         """
         words = F.pad(self.target(target[:-1]), (0, 0, 0, 0, 1, 0))  # no word comes first
         first = self.decoder["0"]
-        y, contexts = first(words, source.h0, source.annotations, source.mask)
+        y, contexts = first(words, source)
         y = self._drop(y)
         for k in range(1, len(self.decoder)):
             layer = self.decoder[str(k)]
@@ -151,6 +157,44 @@ class TranslationModel(nn.Module):
 
     def _drop(self, x):
         return dropped(x, self.dropout, self.training)
+
+
+def decoder_step(model):
+    """Return the step function of :func:`g2lstm.nmt.beam.beam_search` for ``model`` in test mode.
+
+    The state of a hypothesis is h and c of every decoder layer.
+    """
+    if model.training:
+        raise ValueError("a model translates in test mode")
+    first, *upper = model.decoder.values()
+    weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = first.effective_weights()
+    zero = torch.zeros_like(bias)
+    upper_weights = [layer.effective_weights() for layer in upper]
+
+    def step(tokens, hypotheses, memory):
+        annotations, keys, mask = memory
+        n, k = hypotheses[0].shape[:2]
+        state = [value.flatten(0, 1) for value in hypotheses]
+        if tokens is None:
+            words = state[0].new_zeros(n * k, model.target.embedding_dim)
+        else:
+            words = model.target(tokens.flatten())
+        h, c = torch.lstm_cell(words, state[:2], weight_ih, weight_hh, bias, zero)
+        query = F.linear(h, first.weight_query).view(n, k, 1, -1)
+        energy = torch.tanh(keys.unsqueeze(1) + query) @ first.score
+        weights = torch.softmax(energy + mask.unsqueeze(1), dim=2)
+        context = torch.bmm(weights, annotations).flatten(0, 1)
+        new = list(torch.lstm_cell(context, (h, c), weight_ctx, weight_nl, bias_nl, zero))
+        y = model._drop(new[0])
+        for layer, (w_ih, w_hh, b) in enumerate(upper_weights, 1):
+            x = torch.cat([y, context], dim=1)
+            pair = torch.lstm_cell(x, state[2 * layer : 2 * layer + 2], w_ih, w_hh, b, zero)
+            new += pair
+            y = model._residual(layer, y, model._drop(pair[0]))
+        logits = model.output(model.read_out(y, words, context))
+        return logits.view(n, k, -1), tuple(value.view(n, k, -1) for value in new)
+
+    return step
 
 
 def build_model(job, vocabulary):

@@ -23,7 +23,7 @@ from g2lstm.training.tensors import save_tensors
 
 VALIDATION_BATCH = 64
 STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the device
-SMALLEST_RATE = 0.025  # the patience rule stops the run when the rate has come down to this
+SMALLEST_SHARE = 0.025  # of the learning rate: when it is down to this, patience is at its end
 
 
 class NMTTraining:
@@ -82,7 +82,8 @@ class NMTTraining:
         nats, words = self.model.negative_log_likelihood(source, batch.target, batch.target_lengths)
         self.optimiser.zero_grad()
         (nats / len(batch.target_lengths)).backward()
-        self.optimiser.step(self.rate)
+        self.last_rate = self._decayed_rate()
+        self.optimiser.step(self.last_rate)
         self.sums += torch.stack([nats.detach(), nats.new_tensor(words)])
         self.position, self.updates = self.position + 1, self.updates + 1
         if self.updates % STEPS_BETWEEN_CHECKS == 0:
@@ -113,6 +114,11 @@ class NMTTraining:
 
     def _epochs_done(self):
         return round(self.epoch - 1 + self.position / len(self.order), 2)
+
+    def _decayed_rate(self):
+        if self.schedule["decay"] == "linear":
+            return self.rate * (1 - self._share_done())
+        return self.rate
 
     def _share_done(self):
         return self.updates / self.schedule["updates"]
@@ -146,7 +152,7 @@ class NMTTraining:
             valid_bleu=bleu,
             averaged=False,
             best=better,
-            rate=self.rate,
+            rate=self.last_rate,
         )
         self._start_sums()
         self._follow_patience(better)
@@ -172,7 +178,7 @@ class NMTTraining:
         else:
             self.rate *= 0.5
         self.clip_next = not self.clip_next
-        if self.rate <= SMALLEST_RATE:
+        if self.rate <= SMALLEST_SHARE * self.settings["lr"]:
             self.finished, self.stopped = True, "patience"
 
     _scalars = (

@@ -1,46 +1,10 @@
 """Translation with beam search, and the teacher-forced loss of a split."""
 
 import torch
-import torch.nn.functional as F
 
 from g2lstm.nmt.batches import by_length, make_batch
 from g2lstm.nmt.beam import beam_search
-
-
-def decoder_step(model):
-    """Return the step function of :func:`g2lstm.nmt.beam.beam_search` for ``model`` in test mode.
-
-    The state of a hypothesis is h and c of every decoder layer.
-    """
-    first, *upper = model.decoder.values()
-    weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = first.effective_weights()
-    zero = torch.zeros_like(bias)
-    upper_weights = [layer.effective_weights() for layer in upper]
-
-    def step(tokens, hypotheses, memory):
-        annotations, keys, mask = memory
-        n, k = hypotheses[0].shape[:2]
-        state = [value.flatten(0, 1) for value in hypotheses]
-        if tokens is None:
-            words = state[0].new_zeros(n * k, model.target.embedding_dim)
-        else:
-            words = model.target(tokens.flatten())
-        h, c = torch.lstm_cell(words, state[:2], weight_ih, weight_hh, bias, zero)
-        query = F.linear(h, first.weight_query).view(n, k, 1, -1)
-        energy = torch.tanh(keys.unsqueeze(1) + query) @ first.score
-        weights = torch.softmax(energy + mask.unsqueeze(1), dim=2)
-        context = torch.bmm(weights, annotations).flatten(0, 1)
-        new = list(torch.lstm_cell(context, (h, c), weight_ctx, weight_nl, bias_nl, zero))
-        y = model._drop(new[0])
-        for layer, (w_ih, w_hh, b) in enumerate(upper_weights, 1):
-            x = torch.cat([y, context], dim=1)
-            pair = torch.lstm_cell(x, state[2 * layer : 2 * layer + 2], w_ih, w_hh, b, zero)
-            new += pair
-            y = model._residual(layer, y, model._drop(pair[0]))
-        logits = model.output(model.read_out(y, words, context))
-        return logits.view(n, k, -1), tuple(value.view(n, k, -1) for value in new)
-
-    return step
+from g2lstm.nmt.model import decoder_step
 
 
 @torch.no_grad()

@@ -4,6 +4,9 @@ Columns: task, variant, seed, stage, setting, mode, split, metric, value. Sizes 
 with split ``-``. A corpus is the variant ``corpus`` with its name as metric and the value 1; the
 exact perplexity of a synthetic source is the variant ``oracle``. Both have no seed and no stage.
 
+The paired bootstrap between models gives two metrics of each variant but the baseline, on the split
+``test``: ``bleu_difference`` (to the baseline, in BLEU) and ``p``.
+
 Gates are the mode ``gates`` with the layer as split. Metrics: ``input.mean``, ``input.entropy``,
 ``input.below_0.1``, ``input.above_0.9``, ``input.elements`` and ``input.share_01`` to
 ``input.share_20`` (the bins of the histogram in rising order, as shares), the same for ``forget``;
@@ -31,9 +34,10 @@ BINS = 20  # of the histograms of gates
 def aggregate(record_paths):
     """Return a DataFrame with the columns ``COLUMNS``, sorted, one row per number.
 
-    Reads records of the kinds ``evaluation``, ``gates`` and ``corpus``; the order of the paths does
-    not matter. Raises UserError on another kind, on histograms of another number of bins, on runs
-    of two presets, on two records of the same run, and when there is nothing to read.
+    Reads records of the kinds ``evaluation``, ``significance``, ``gates`` and ``corpus``; the order
+    of the paths does not matter. Raises UserError on another kind, on histograms of another number
+    of bins, on runs of two presets, on two records of the same run, and when there is nothing to
+    read.
     """
     records = {str(path): read_record(path) for path in record_paths}
     _require_one_preset(records)
@@ -42,11 +46,16 @@ def aggregate(record_paths):
         raise UserError("no evaluation records to aggregate; run the evaluations first")
     frame = pd.DataFrame(rows, columns=COLUMNS)
     frame["seed"] = frame["seed"].astype("Int64")
+    _require_once(frame, "records")
+    return frame.sort_values(KEY, na_position="first", ignore_index=True)
+
+
+def _require_once(frame, sources):
+    """Raise UserError when two of the ``sources`` (records or summaries) give the same number."""
     twice = frame[frame.duplicated(KEY)]
     if len(twice):
         first = ", ".join(f"{name} {twice.iloc[0][name]}" for name in KEY[:6])
-        raise UserError(f"two records of the same run ({first}); give each run once")
-    return frame.sort_values(KEY, na_position="first", ignore_index=True)
+        raise UserError(f"two {sources} of the same run ({first}); give each run once")
 
 
 def _require_one_preset(records):
@@ -139,8 +148,13 @@ def write_summary(frame, path):
 
 
 def read_summaries(paths):
-    """Read several files of :func:`write_summary`, one for each task, as one table."""
-    return pd.concat([read_summary(path) for path in paths], ignore_index=True)
+    """Read several files of :func:`write_summary`, one for each task, as one table.
+
+    Raises UserError when two of them hold the same run, and as :func:`read_summary` does.
+    """
+    frame = pd.concat([read_summary(path) for path in paths], ignore_index=True)
+    _require_once(frame, "summaries")
+    return frame
 
 
 def read_summary(path):

@@ -110,7 +110,7 @@ def resolve_columns(table_id, layout):
     """Return column id -> :class:`Column`, with corpora and settings of compression of the preset.
 
     Columns for which the preset has no setting are left out. Raises UserError when the layout names
-    an unknown column or a setting that it does not define.
+    an unknown column, or a setting that it does not define or whose scope is not the table's.
     """
     spec = table_spec(table_id)
     columns = {name: _with_corpus(column, layout) for name, column in spec.columns.items()}
@@ -139,12 +139,19 @@ def _require_known(table_id, task, settings, layout):
     allowed = spec.compressed or ()
     if task not in spec.tasks:
         raise UserError(f"{table_id} has no task {task}; it has {', '.join(spec.tasks)}")
+    defined = layout["settings"].get(task, {})
     for column_id, slug in settings.items():
         if column_id not in allowed:
             raise UserError(f"{table_id} has no column {column_id}; it has {', '.join(allowed)}")
-        if slug not in layout["settings"].get(task, {}):
+        if slug not in defined:
             raise UserError(
                 f"{table_id}.{column_id}: setting {slug} is not among the settings of {task}"
+            )
+        scope = defined[slug].get("scope", "paper")
+        if scope != spec.scope:
+            raise UserError(
+                f"{table_id}.{column_id}: setting {slug} of {task} has the scope {scope}; "
+                f"choose one of scope {spec.scope}"
             )
 
 
@@ -219,9 +226,15 @@ def printed_value(values, decimals):
 def number_text(values, column):
     """Return ``88.1`` for one seed, ``88.1 ± 0.3`` (sample standard deviation) for several.
 
-    A column that is not ranked is a property of the model, the same for all seeds: its mean only.
+    A column that is not ranked shows one number for all seeds, the one that its ``over_seeds``
+    names; differences have their sign, and a value below the ``floor`` reads ``< 0.001``.
     """
-    text = f"{values.mean():.{column.decimals}f}"
+    value = values.agg(column.over_seeds)
+    if value < column.floor:
+        return f"< {column.floor:.{column.decimals}f}"
+    text = f"{value:.{column.decimals}f}"
+    if column.signed:
+        text = difference_text(value, column.decimals)
     if len(values) == 1 or not column.ranked:
         return text
     return f"{text} ± {values.std(ddof=1):.{column.decimals}f}"

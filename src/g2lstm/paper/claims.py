@@ -149,7 +149,9 @@ def _header(layout):
         "as `gates`, over the gates of the decoder's first transition, German-English. It "
         "holds when all its parts, (a), (b) and so on, hold; each part has its own verdict, so "
         "that an ordering can be told from an exact difference. The parts are spelt out below the "
-        "table. Undecided: a number is missing, or the seeds disagree."
+        "table. Undecided: a number is missing, or the seeds disagree. Both verdicts, in print and "
+        "on our numbers, are those of the predicate, whatever the sentence's own wording says of "
+        "it; a remark marks the predicates that the printed numbers contradict."
     )
     return lines
 
@@ -159,18 +161,24 @@ def _printed(claim):
 
 
 def _result_table(results):
-    head = "| Claim | Sentence | Print | Ours | Numbers |\n|:--|:--|:--|:--|:--|"
+    head = (
+        "| Claim | Sentence | Predicate in print | Predicate on our numbers | Numbers |\n"
+        "|:--|:--|:--|:--|:--|"
+    )
     lines = [
         f"| {claim['id']} | {markdown_escape(claim['text'])} | {_printed(claim)} | "
-        f"**{result.outcome}** | {_explanation(result)} |"
+        f"**{result.outcome}** | {_explanation(claim, result)} |"
         for claim, result in results
     ]
     return "\n".join([head, *lines])
 
 
-def _explanation(result):
-    """Return the reason, then each part with its verdict and the numbers it read."""
+def _explanation(claim, result):
+    """Return remark and reason, then each part with its verdict and the numbers it read."""
     lines = [result.reason] if result.reason else []
+    if claim["printed"] is False:
+        too = " too" if result.outcome == FAILS else ""
+        lines.insert(0, f"the printed numbers contradict the predicate{too}")
     for letter, (_, verdict) in zip(ascii_lowercase, result.parts, strict=False):
         numbers = ", ".join(f"{path} {value}" for path, value in verdict.numbers.items())
         lines.append(f"({letter}) {verdict.outcome}" + (f": {numbers}" if numbers else ""))

@@ -67,12 +67,12 @@ def _table_part(table_id, published, summary, layout, notes):
         for column_id, printed in published["rows"][row_id].items():
             if column_id == "group" or printed is None:
                 continue
+            mark = _footnotes(doubts_of(published, row_id, column_id), notes)
             if (row_id, column_id) not in cells:
                 name = _printed_column(published, column_id)
                 text = _printed_text(printed, spec.precision)
-                not_run.append(f"| {OURS[row_id]} | {name} | {text} |")
+                not_run.append(f"| {OURS[row_id]} | {name} | {text}{mark} |")
                 continue
-            mark = _footnotes(doubts_of(published, row_id, column_id), notes)
             values, column = cells[row_id, column_id], columns[column_id]
             names = _column_names(published, column_id, column.title)
             rows.append(_line(OURS[row_id], names, values, column, printed, mark))

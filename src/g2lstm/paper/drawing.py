@@ -19,7 +19,7 @@ MIN_WIDTH = 300.0
 
 
 def draw_table(table, path):
-    """Draw a :class:`g2lstm.paper.tables.Table` to a PNG file at 300 dpi."""
+    """Draw a :class:`g2lstm.paper.elements.Table` to a PNG file at 300 dpi."""
     with plt.rc_context(STYLE):
         widths = column_widths(table)
         width = sum(widths) + GAP * (len(widths) - 1)

@@ -1,4 +1,4 @@
-"""Figures of the language model: learning curves, and perplexity over the strength of compression.
+"""Learning curves of every task, and the language model's perplexity over the compression.
 
 The compression figures show the settings of Tables 7 (rank) and 6 (rounding step) of Li et al.
 (2018), with our numbers only; the level of the uncompressed model is a thin dashed line.
@@ -10,6 +10,7 @@ import textwrap
 from matplotlib import pyplot as plt
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
+from g2lstm.config import complete_job
 from g2lstm.errors import UserError
 from g2lstm.paper.aggregate import read_summaries
 from g2lstm.paper.cells import VARIANTS, measured_cells, resolve_columns, scale
@@ -20,6 +21,7 @@ from g2lstm.records import read_record
 def write_learning_curve(record_paths, layout, stem):
     """Write training and validation perplexity over the epochs of one run, as PNG and PDF.
 
+    Perplexity is that of words for the language model, of sub-words for translation.
     ``record_paths`` are the run's ``training`` records: the first stage, and the finetuning if it
     was done, in any order. Raises UserError when they belong to several runs.
     """
@@ -70,21 +72,32 @@ def _learning_curve(records, label):
     ]
     train = [math.exp(epoch["train_loss"]) for epoch in history]
     valid = [epoch["valid_perplexity"] for epoch in history]
-    axes.plot(epochs, train, color="#777777", lw=1.0, label="Training (with dropout)")
+    training = "Training (with dropout)" if _has_dropout(records[0]["job"]) else "Training"
+    axes.plot(epochs, train, color="#777777", lw=1.0, label=training)
     axes.plot(epochs, valid, color=colour, label="Validation")
     switch = next((e["epoch"] for e in records[0]["history"] if e["averaged"]), None)
+    half = epochs[0] / 2  # of the distance between two points
     if switch:
-        axes.axvline(switch - 0.5, color="black", lw=0.8, ls=":", label="Switch to averaging")
+        axes.axvline(switch - half, color="black", lw=0.8, ls=":", label="Switch to averaging")
     if epochs[-1] > before:
-        edges = before + 0.5, epochs[-1] + 0.5
+        edges = before + half, epochs[-1] + half
         axes.axvspan(*edges, color="#f0e442", alpha=0.25, lw=0, label="Finetuning")
-    axes.set(xlabel="Epoch", ylabel="Perplexity", yscale="log")
-    axes.set_xlim(max(0.0, epochs[0] - 0.5), epochs[-1] + 0.5)
+    ylabel = "Perplexity" if records[0]["task"] == "lm" else "Perplexity of sub-words"
+    axes.set(xlabel="Epoch", ylabel=ylabel, yscale="log")
+    axes.set_xlim(epochs[0] - half, epochs[-1] + half)
     _title(axes, f"{name}, seed {records[0]['seed']}; {label}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _label_log_axis(axes.yaxis, min(train + valid), max(train + valid))
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+def _has_dropout(job):
+    """Return whether a run drops anything, by the ``job`` of its record, without defaults there."""
+    model = complete_job(job)["model"]
+    dropout = model["dropout"]
+    rates = list(dropout.values()) if isinstance(dropout, dict) else [dropout]
+    return any(rate > 0 for rate in [*rates, model.get("readout_dropout", 0.0)])
 
 
 def _title(axes, text):

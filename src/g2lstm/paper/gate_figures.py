@@ -1,4 +1,4 @@
-"""Figures of gate values: histograms (Figures 1 and 3 of Li et al., 2018) and a sketch (Figure 2).
+"""Figures of gate values: histograms (Figures 1 and 3 of Li et al., 2018).
 
 They take the gate records of runs and nothing else. A figure is four files: ``stem.png`` and
 ``stem.pdf``, ``stem.tex`` (a float ready for ``\\input``) and ``stem.csv`` (the numbers drawn).
@@ -24,7 +24,6 @@ from g2lstm.records import read_record, write_text
 PAGE_WIDTH = 6.75  # inches, both columns of a two-column page
 GATES = {"input": "Input gate", "forget": "Forget gate"}
 STROKES = {"baseline": "-", "sharpened": (0, (4, 1.5)), "g2": (0, (2, 0.7))}
-SKETCH = {"steep region": (-1.0, 1.0), "flat region": (3.0, 5.0)}  # two intervals of one width
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,11 @@ def write_histograms(record_paths, layout, stem, layer, variant):
     caption = (
         f"Input and forget gates of one layer, after Figures 1 and 3 of Li et al. (2018). "
         f"{layer_title(layer)}; {LINES[variant][0]}. {_counted(drawn, 'panel')} All variants have "
-        f"the same vertical axis. {source({variant: records[variant]}, layout)}"
+        f"the same vertical axis. {histogram_source({variant: records[variant]}, layout)}"
     )
     write_figure(
-        lambda: _histograms(drawn, 1.05 * highest, layout), stem, caption, _numbers(drawn), layout
+        lambda: _histograms(drawn, 1.05 * highest, layout),
+        *(stem, caption, _numbers(drawn, layout), layout),
     )
 
 
@@ -93,31 +93,13 @@ def write_layer_histograms(record_paths, layout, stem, part):
     drawn = [density for pair in both for density in pair]
     caption = (
         f"Input and forget gates of every layer and variant. {_counted(drawn, 'histogram')} "
-        f"{source(records, layout)}"
+        f"{histogram_source(records, layout)}"
     )
     wide = len(layers) > 2
     write_figure(
         lambda: _layer_histograms(drawn, layers, wide, layout),
-        *(stem, caption, _numbers(drawn), layout, wide),
+        *(stem, caption, _numbers(drawn, layout), layout, wide),
     )
-
-
-def write_saturation_sketch(layout, stem):
-    """Write Figure 2, a sketch without data: the sigmoid saturates.
-
-    An interval of a gate's input of the same width changes the gate much less in the flat region.
-    """
-    sketched = []
-    for region, (low, high) in SKETCH.items():
-        bottom, top = float(_sigmoid(low)), float(_sigmoid(high))
-        interval = {"x_low": low, "x_high": high, "gate_low": bottom, "gate_high": top}
-        sketched.append({"region": region, **interval, "change": top - bottom})
-    caption = (
-        "The same change of a parameter, seen as an interval of the gate's input x, changes the "
-        "gate much less in the flat region of the sigmoid than in the steep one (after Figure 2 of "
-        "Li et al., 2018). A sketch, no data."
-    )
-    write_figure(lambda: _saturation(sketched), stem, caption, sketched, layout)
 
 
 def read_gate_records(record_paths):
@@ -157,12 +139,25 @@ def layer_title(layer):
     return title + (f", {transition} transition" if transition else "")
 
 
-def source(records, layout):
-    """Return the sentences of a caption that name corpus, preset and number of seeds."""
+def histogram_source(records, layout):
+    """Return :func:`source` for histograms; the record of a translation model counts its pairs."""
+    found = [record for seeds in records.values() for record in seeds]
+    if found[0]["task"] == "lm":
+        return source(records, layout, "the validation text")
+    pairs = _range(record["pairs"] for record in found)
+    return source(records, layout, f"{pairs} sampled training pairs")
+
+
+def source(records, layout, text):
+    """Return the sentences of a caption that name corpus, preset and number of seeds.
+
+    ``text`` says on which part of the corpus the gates were read.
+    """
     task = next(iter(records.values()))[0]["task"]
     seeds = _range(len(found) for found in records.values())
     averaged = "One seed." if seeds == "1" else f"Mean over {seeds} seeds."
-    return f"{layout['corpora'][task]}; no noise. Preset {scale(layout)}. {averaged}"
+    data = f"Data: {layout['corpora'][task]}; gates read on {text}, without noise."
+    return f"{data} Preset {scale(layout)}. {averaged}"
 
 
 def write_figure(draw, stem, caption, numbers, layout, wide=False):
@@ -213,12 +208,12 @@ def _both_gates(records, variant, layer):
     return densities
 
 
-def _numbers(densities):
+def _numbers(densities, layout):
     """Return the rows of the CSV file: one for each bin of each histogram."""
     names = ("variant", "layer", "gate", "seeds", "elements", "mean")
     rows = []
     for drawn in densities:
-        common = {name: getattr(drawn, name) for name in names}
+        common = {"Preset": scale(layout)} | {name: getattr(drawn, name) for name in names}
         bins = zip(drawn.edges[:-1], drawn.edges[1:], drawn.shares, drawn.density, strict=True)
         rows += [
             common | dict(zip(("low", "high", "share", "density"), map(float, one), strict=True))
@@ -234,10 +229,6 @@ def _counted(densities, what):
 def _range(counts):
     counts = sorted(set(counts))
     return " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def _gate_axis(axes):
@@ -282,25 +273,4 @@ def _layer_histograms(densities, layers, wide, layout):
     panels[0, 0].set_ylim(0, None)
     figure_title(figure, scale(layout), width)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return figure
-
-
-def _saturation(sketched):
-    """Draw the sigmoid, two intervals of its argument and the intervals of its value."""
-    figure, axes = plt.subplots(figsize=(COLUMN_WIDTH, 2.0), layout="constrained")
-    x = np.linspace(-6, 6, 400)
-    for interval, colour in zip(sketched, ("#0072B2", "#D55E00"), strict=True):
-        low, high, bottom, top = list(interval.values())[1:5]
-        inside = np.linspace(low, high, 100)
-        band = {"color": colour, "alpha": 0.25, "lw": 0}
-        axes.fill_between(inside, _sigmoid(inside), **band)
-        axes.fill_betweenx(_sigmoid(inside), -6, inside, **band)
-        width, change = rf"$\Delta x = {high - low:g}$", rf"$\Delta\sigma = {top - bottom:.2f}$"
-        axes.text((low + high) / 2, 0.06, width, color=colour, ha="center")
-        label = f"{change}, {interval['region']}"
-        axes.text(-5.8, top - 0.06, label, color=colour, va="top")
-    axes.plot(x, _sigmoid(x), color="black")
-    axes.set(xlabel=r"Input of the gate, $x$", ylabel=r"Gate, $\sigma(x)$")
-    axes.set(xlim=(-6, 6), ylim=(0, 1.05))
-    axes.grid(False)
     return figure

@@ -51,11 +51,12 @@ def write_heat_maps(record_paths, layout, stem, sentences):
     caption = (
         "Mean gate over the units at the step that reads each word, after Figure 4 of Li et al. "
         f"(2018). {layer_title(layer)}. Sentences by a fixed rule: of the test sentences with 8 to "
-        f"16 words, evenly spaced ones in the order of the corpus. {source(compared, layout)}"
+        "16 words, evenly spaced ones in the order of the corpus. "
+        f"{source(compared, layout, 'the test split')}"
     )
     numbers = [
-        {"sentence": i, "position": position, "word": word, "variant": variant, "gate": gate}
-        | {"value": float(value)}
+        {"Preset": scale(layout), "sentence": i, "position": position, "word": word}
+        | {"variant": variant, "gate": gate, "value": float(value)}
         for i, (words, cells) in zip(chosen, maps, strict=True)
         for (variant, gate), row in zip(ROWS, cells, strict=True)
         for position, (word, value) in enumerate(zip(words, row, strict=True))

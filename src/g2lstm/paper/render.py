@@ -37,6 +37,7 @@ LATEX = {
     "\N{NO-BREAK SPACE}": "~",
     "\N{SUPERSCRIPT TWO}": r"\textsuperscript{2}",
     "\N{DAGGER}": r"\textsuperscript{\textdagger}",
+    "\N{DOUBLE DAGGER}": r"\textsuperscript{\textdaggerdbl}",
 }
 
 

@@ -20,10 +20,13 @@ class Column:
     """A column: which numbers of a run it shows, and how.
 
     ``select`` maps summary columns to values; ``scale`` turns a summary value into the printed
-    unit, ``unit`` is printed after it, ``decimals`` is the printed precision; ``ranked`` tells
-    a measured quality, whose best value is set in bold, from a property of the model. Adjacent
-    columns of the same ``span`` share that title. ``slugs`` maps a task to our setting in a column
-    of compressed models; empty in others.
+    unit, ``unit`` is printed after it, ``decimals`` is the printed precision. A ``ranked`` column
+    compares the models: the best value of each group is bold, and several seeds have a deviation.
+    ``over_seeds`` is the number shown for several seeds: ``mean``, ``min`` or ``max`` (ranked
+    columns: ``mean``). ``signed`` numbers are differences; values below ``floor`` are printed as
+    less than it. Adjacent columns of the same ``span`` share that title. An ``optional`` column is
+    left out without any run. ``slugs`` maps a task to our setting in a column of compressed
+    models; empty in others.
     """
 
     title: str
@@ -32,7 +35,11 @@ class Column:
     scale: float = 1.0
     unit: str = ""
     ranked: bool = True
+    over_seeds: str = "mean"
+    signed: bool = False
+    floor: float = 0.0
     span: str = ""
+    optional: bool = False
     slugs: dict = field(default_factory=dict)
 
 
@@ -42,9 +49,11 @@ class TableSpec:
 
     ``groups`` maps the title of a group of rows to row ids. A row id is that of the printed table,
     or ``task:layer:printed row`` where a table of ours has several tasks. ``compressed`` holds the
-    columns whose setting the preset chooses; None for a table of whole systems. ``precision``:
-    decimals of compressed columns. ``better``: ``lower`` or ``higher``. ``sparse``: groups and
-    columns without any run are left out. ``note`` is a sentence for the caption.
+    columns whose setting the preset chooses; None for a table of whole systems. ``scope``: that of
+    these settings, ``paper`` (all matrices of the gates) or ``code`` (recurrent and context
+    matrices). ``precision``: decimals of compressed columns. ``better``: ``lower`` or ``higher``.
+    ``sparse``: groups and columns without any run are left out. ``note``: sentences for the
+    caption.
     """
 
     title: str
@@ -53,6 +62,7 @@ class TableSpec:
     columns: dict
     groups: dict
     compressed: tuple | None = None
+    scope: str = "paper"
     select: dict = field(default_factory=dict)
     precision: int = 1
     better: str = "lower"

@@ -5,7 +5,6 @@ the same three models over settings of compression, with the difference to the o
 Appendix tables, S1 and up, have no counterpart in print.
 """
 
-from dataclasses import dataclass
 from itertools import groupby
 
 from g2lstm.errors import UserError
@@ -23,50 +22,13 @@ from g2lstm.paper.cells import (
     table_spec,
     values_by_run,
 )
+from g2lstm.paper.elements import Cell, Group, Table
 from g2lstm.paper.names import LITERATURE, row_name
-from g2lstm.paper.published import read_tables
+from g2lstm.paper.published import doubts_of, read_tables
 from g2lstm.paper.render import write_all
 from g2lstm.paper.spec import BEAM, PRINTED_CORPORA
 
-
-@dataclass(frozen=True)
-class Cell:
-    """Text of one cell, without any markup; ``bold`` marks a best value."""
-
-    text: str
-    bold: bool = False
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows (tuples of :class:`Cell`, the first one the row's name) under a title."""
-
-    title: str
-    rows: tuple
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table ready to render: header (one pair of lines a column), groups of rows, caption.
-
-    ``scale`` says which preset the numbers are of. ``spans`` are titles over adjacent columns:
-    (title, number of columns) from the left, together all columns; empty without such titles.
-    """
-
-    scale: str
-    caption: str
-    label: str
-    header: tuple
-    groups: tuple
-    spans: tuple = ()
-
-    @property
-    def column_titles(self):
-        """The title of each column in one line, with that of its span."""
-        spans = [f"{title}:" if title else "" for title, count in self.spans for _ in range(count)]
-        spans = spans or [""] * len(self.header)
-        titles = ((span, *lines) for span, lines in zip(spans, self.header, strict=True))
-        return tuple(" ".join(filter(None, title)) for title in titles)
+QUOTED, DOUBTFUL = "\N{DAGGER}", "\N{DOUBLE DAGGER}"  # marks of printed rows and of their cells
 
 
 def write_table(number, summary_paths, published_path, layout, stem):
@@ -84,6 +46,8 @@ def build_table(table_id, summary, published, layout):
     """Return the :class:`Table` of a summary; ``published``: the same table as printed, or None."""
     spec, columns = table_spec(table_id), resolve_columns(table_id, layout)
     cells, row_groups = measured_cells(table_id, summary, layout), spec.groups
+    measured = {name for _, name in cells}
+    columns = {n: column for n, column in columns.items() if n in measured or not column.optional}
     if spec.sparse:
         columns, row_groups = _measured_only(table_id, columns, row_groups, cells)
     groups = [
@@ -100,9 +64,10 @@ def build_table(table_id, summary, published, layout):
             (quoted if same else left_out).append(task)
     if quoted:
         groups.insert(0, _literature_group(spec, published, columns, quoted))
+    caption = _caption(table_id, layout, columns, cells)
     return Table(
         scale=scale(layout),
-        caption=_caption(table_id, layout, columns, cells, quoted, left_out),
+        caption=" ".join([*caption, *_literature_notes(groups, quoted, left_out)]),
         label=f"{layout['preset']}-{table_id}",
         header=(("Model", ""), *(_header_lines(column.title) for column in columns.values())),
         groups=tuple(groups),
@@ -221,18 +186,23 @@ def _oracle_groups(summary, spec, columns):
 
 
 def _literature_group(spec, published, columns, tasks):
-    """Return the printed rows of other systems on the corpora of some tasks, marked as quoted."""
+    """Return the printed rows of other systems on the corpora of some tasks, marked as quoted.
 
-    def cell(value, column):
+    Cells whose printed numbers are in doubt are marked too.
+    """
+
+    def cell(row_id, column_id, value):
+        column = columns[column_id]
         if value is None or spec.task_of(column) not in tasks:
             return Cell(MISSING)
         text = str(value) if isinstance(value, int) else f"{value:.{column.decimals}f}"
-        return Cell(text + column.unit)
+        mark = DOUBTFUL if doubts_of(published, row_id, column_id) else ""
+        return Cell(text + column.unit + mark)
 
     rows = (
         (
-            Cell(f"{LITERATURE[row_id]}†"),
-            *(cell(row[column_id], column) for column_id, column in columns.items()),
+            Cell(f"{LITERATURE[row_id]}{QUOTED}"),
+            *(cell(row_id, column_id, row[column_id]) for column_id in columns),
         )
         for row_id, row in published["rows"].items()
         if row_id not in spec.rows
@@ -241,12 +211,28 @@ def _literature_group(spec, published, columns, tasks):
     return Group("Existing results", tuple(shown))
 
 
-def _caption(table_id, layout, columns, cells, quoted, left_out):
-    """Return the caption: what, at which scale, over how many seeds, and what the marks mean.
+def _literature_notes(groups, quoted, left_out):
+    """Return the sentences of the caption on the rows of other systems.
 
-    ``quoted`` and ``left_out`` are the tasks whose literature rows are shown, and those whose are
-    not since our corpus is another one.
+    ``quoted`` and ``left_out`` are the tasks whose rows are shown, and those whose are not since
+    our corpus is another one.
     """
+    notes = []
+    if quoted:
+        notes.append(f"{QUOTED}\N{NO-BREAK SPACE}Quoted from the paper, not run here.")
+    cells = (cell for group in groups for row in group.rows for cell in row)
+    if any(cell.text.endswith(DOUBTFUL) for cell in cells):
+        notes.append(
+            f"{DOUBTFUL}\N{NO-BREAK SPACE}Doubtful as printed; resources/published.yaml says why."
+        )
+    if left_out:
+        names = " and ".join(PRINTED_CORPORA[task][1] for task in left_out)
+        notes.append(f"Existing results are on {names}, thus left out.")
+    return notes
+
+
+def _caption(table_id, layout, columns, cells):
+    """Return the sentences: what, at which scale, over how many seeds, and what is bold."""
     spec, number = table_spec(table_id), table_id.removeprefix("table")
     printed = f" (Table {number} of Li et al., 2018)" if number.isdigit() else ""
     ranked = any(column.ranked for column in columns.values())
@@ -263,12 +249,7 @@ def _caption(table_id, layout, columns, cells, quoted, left_out):
         sentences.append("In brackets, the difference to the original model.")
     if ranked:
         sentences.append("Bold: best of each group.")
-    if quoted:
-        sentences.append("†\N{NO-BREAK SPACE}Quoted from the paper, not run here.")
-    if left_out:
-        names = " and ".join(PRINTED_CORPORA[task][1] for task in left_out)
-        sentences.append(f"Existing results are on {names}, thus left out.")
-    return " ".join(sentences)
+    return sentences
 
 
 def _seeds_sentence(cells, ranked):

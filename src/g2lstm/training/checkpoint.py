@@ -57,7 +57,8 @@ def load(folder):
     """Return ``(tensors, meta)`` of the newest sound checkpoint and set the random generators.
 
     Returns None when there is no checkpoint. A damaged newest one is reported on the standard
-    error and the one before it is used.
+    error and the one before it is used. Raises UserError when none is sound, or when an unfinished
+    run comes from another kind of device, whose random numbers cannot go on here.
     """
     problems = []
     for name in (CURRENT, PREVIOUS):
@@ -71,7 +72,7 @@ def load(folder):
             continue
         if problems:
             print(f"warning: {problems[0]}; going on from {path}", file=sys.stderr, flush=True)
-        _restore_generators(tensors)
+        _restore_generators(tensors, folder, meta.get("finished"))
         return tensors, meta
     if problems:
         raise UserError(f"no sound checkpoint is left: {'; '.join(problems)}")
@@ -85,7 +86,16 @@ def _generator_states():
     return states
 
 
-def _restore_generators(tensors):
+def _restore_generators(tensors, folder, finished):
     torch.set_rng_state(tensors.pop("rng.cpu"))
-    if "rng.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors.pop("rng.cuda"))
+    on_gpu = tensors.pop("rng.cuda", None)
+    if finished:
+        return
+    if (on_gpu is not None) != torch.cuda.is_initialized():
+        kind = "the CPU" if on_gpu is None else "a GPU"
+        raise UserError(
+            f"{folder}: this run was begun on {kind} and can only go on there; set device, or "
+            "delete the folder to train anew"
+        )
+    if on_gpu is not None:
+        torch.cuda.set_rng_state(on_gpu)
