@@ -194,17 +194,17 @@ def _publish(folder, model):
 
 
 def _summary(job, training):
-    epochs = training.history.epochs
-    best = [entry for entry in epochs if entry["best"]]
+    history = training.history.epochs
+    best = [entry for entry in history if entry["best"]]
     return {
         "kind": "training",
         "task": job["task"],
         "stage": job["stage"],
         "seed": job["seed"],
         "job": job,
-        "epochs": len(epochs),
+        "epochs" if job["task"] == "lm" else "validations": len(history),
         "best_epoch": best[-1]["epoch"] if best else 0,
         "stopped": training.stopped,
-        "history": epochs,
+        "history": history,
         "parameters": sum(p.numel() for p in training.model.parameters()),
     }

@@ -237,8 +237,31 @@ def training(stage="train", epochs=12, seed=1):
         "best_epoch": epochs,
         "stopped": "schedule",
         "history": history,
+        "job": {"task": "lm", "stage": stage, "seed": seed, "model": {}},  # all at its default
         "parameters": 24210800,
     }
+
+
+def translation_training(task="de-en", **model):
+    """A training record of translation; ``model``: keys of the job that differ from the default."""
+    rows = [(1.33, 3.7, 12.1), (2.66, 1.94, 3.08)]
+    history = [
+        {"epoch": epoch, "updates": round(188 * epoch), "train_loss": loss, "rate": 0.008}
+        | {"valid_perplexity": perplexity, "valid_bleu": None, "averaged": False, "best": True}
+        for epoch, loss, perplexity in rows
+    ]
+    job = {"task": task, "stage": "train", "seed": 1, "model": model}
+    numbers = {"task": task, "epochs": 2, "best_epoch": 2.66, "history": history, "job": job}
+    return training() | numbers
+
+
+def significance(differences, seed=1, task="de-en"):
+    """A record of the paired bootstrap; ``differences``: variant -> difference in BLEU, p."""
+    tests = {"baseline": {"bleu": 31.0, "difference": 0.0, "p": None}}
+    for variant, (difference, p) in differences.items():
+        tests[variant] = {"bleu": 31.0 + difference, "difference": difference, "p": p}
+    run = {"kind": "significance", "preset": "demo", "task": task, "seed": seed, "stage": "train"}
+    return {**run, "mode": "beam5", "samples": 1000, "tests": tests}
 
 
 def write_records(folder, records):

@@ -4,7 +4,13 @@ from paper_gate_records import forget_test, gates
 from paper_records import evaluation, oracle, training, translation, write_records
 
 from g2lstm.errors import UserError
-from g2lstm.paper.aggregate import aggregate, corpus_of, read_summary, write_summary
+from g2lstm.paper.aggregate import (
+    aggregate,
+    corpus_of,
+    read_summaries,
+    read_summary,
+    write_summary,
+)
 from g2lstm.paper.cells import values_by_run
 
 RUN = ("g2", "finetune", "original", "cache")
@@ -88,6 +94,16 @@ def test_same_run_twice_is_refused(tmp_path):
     record = evaluation(*RUN, {"test": 52.1})
     with pytest.raises(UserError, match=r"two records of the same run.*g2"):
         aggregate(write_records(tmp_path, [record, record]))
+
+
+def test_same_run_in_two_summaries_is_refused(tmp_path):
+    records = [evaluation(*RUN, {"test": 52.1}), translation("de-en", "g2", "original", 31.6)]
+    paths = [tmp_path / f"summary-{number}.csv" for number in range(2)]
+    for path, record in zip(paths, records, strict=True):
+        write_summary(aggregate(write_records(tmp_path, [record])), path)
+    assert set(read_summaries(paths)["task"]) == {"lm", "de-en"}
+    with pytest.raises(UserError, match=r"two summaries of the same run \(task de-en, variant g2"):
+        read_summaries([*paths, paths[1]])
 
 
 def test_two_presets_are_refused(tmp_path):

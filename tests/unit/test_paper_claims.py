@@ -162,6 +162,30 @@ def test_runs_that_give_the_printed_numbers_give_the_printed_verdicts(tmp_path):
     assert "reduced" not in text
 
 
+def test_a_claim_that_print_contradicts_cannot_be_read_as_a_double_negative(tmp_path):
+    records = [*all_printed(), *printed_corpora()]
+    text, _ = our_claims(tmp_path, records, paper_layout())
+    assert "| Claim | Sentence | Predicate in print | Predicate on our numbers | Numbers |" in text
+    contradicted = [line for line in text.splitlines() if "printed numbers contradict the" in line]
+    rows = [line for line in contradicted if line.startswith("| G")]
+    assert [line.split(" | ")[0] for line in rows] == ["| G18x", "| G19"]
+    assert all(
+        "| fails | **fails** | the printed numbers contradict the predicate too" in line
+        for line in rows
+    )
+
+
+def test_a_claim_that_print_contradicts_may_hold_on_our_numbers(tmp_path):
+    records = all_printed()
+    for record in records:
+        if (record["variant"], record["mode"]) == ("g2", "cache"):
+            record["metrics"]["test"]["perplexity"] = 40.0
+    text, outcomes = our_claims(tmp_path, records, paper_layout())
+    assert outcomes["G18x"] == HOLDS
+    line = next(line for line in text.splitlines() if line.startswith("| G18x"))
+    assert "| fails | **holds** | the printed numbers contradict the predicate<br>" in line
+
+
 def test_without_translation_its_claims_are_undecided_part_by_part(tmp_path):
     records = [*printed_evaluations(PRINTED), *printed_corpora()]
     text, outcomes = our_claims(tmp_path, records, paper_layout())

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from paper_records import (
     DEMO,
@@ -74,6 +76,12 @@ def test_doubts_are_footnotes_used_and_defined(tmp_path):
     assert "| 57.3[^1] |" in text
     assert "\n[^1]: values quoted from Merity et al. 2017" in text
     assert "| 59.4 |" in text
+
+
+def test_doubts_stand_beside_cells_without_runs_too(tmp_path):
+    text = compare(tmp_path, [evaluation("g2", "finetune", "original", "cache", {"test": 52.0})])
+    marks = re.search(r"\| AWD-LSTM \| test \(perplexity\) \| 57\.3(\S+) \|", text)[1]
+    assert f"\n{marks}: values quoted from Merity et al. 2017" in text
 
 
 def test_doubts_name_rows_or_cells():

@@ -1,6 +1,14 @@
 import pytest
 from matplotlib import pyplot as plt
-from paper_records import DEMO, PUBLISHED, oracle, printed_evaluations, training, write_records
+from paper_records import (
+    DEMO,
+    PUBLISHED,
+    oracle,
+    printed_evaluations,
+    training,
+    translation_training,
+    write_records,
+)
 
 from g2lstm.errors import UserError
 from g2lstm.paper.aggregate import aggregate, write_summary
@@ -44,6 +52,39 @@ def test_finetuning_follows_the_training_on_the_axis():
     assert valid.get_ydata()[12] == pytest.approx(71.0 - 1 / 9)
     assert train.get_ydata()[0] == pytest.approx(270.4, abs=0.1)  # exp(5.6)
     assert switch.get_xdata()[0] == 8.5
+    plt.close(figure)
+
+
+def test_the_curve_of_a_translation_has_fractional_epochs_and_perplexity_of_subwords(tmp_path):
+    write_learning_curve(write_records(tmp_path, [translation_training()]), DEMO, tmp_path / "a")
+    assert is_picture(tmp_path / "a")
+    figure = _learning_curve([translation_training()], "a label")
+    axes = figure.axes[0]
+    train, valid = axes.get_lines()
+    assert list(train.get_xdata()) == list(valid.get_xdata()) == [1.33, 2.66]
+    assert list(valid.get_ydata()) == [12.1, 3.08]
+    assert axes.get_ylabel() == "Perplexity of sub-words"
+    assert axes.get_xlim() == pytest.approx((0.665, 3.325))
+    plt.close(figure)
+
+
+NO_LM_DROPOUT = {"dropout": dict.fromkeys(("embedding", "input", "hidden", "output", "weight"), 0)}
+
+
+@pytest.mark.parametrize(
+    ("record", "legend"),
+    [
+        (training(), "Training (with dropout)"),
+        ({**training(), "job": {**training()["job"], "model": NO_LM_DROPOUT}}, "Training"),
+        (translation_training(), "Training (with dropout)"),
+        (translation_training(dropout=0.0), "Training (with dropout)"),
+        (translation_training(dropout=0.0, readout_dropout=0.0), "Training"),
+    ],
+)
+def test_the_legend_tells_dropout_only_where_there_is_any(record, legend):
+    figure = _learning_curve([record], "a label")
+    assert figure.axes[0].get_lines()[0].get_label() == legend
+    assert figure.axes[0].get_ylabel().startswith("Perplexity")
     plt.close(figure)
 
 

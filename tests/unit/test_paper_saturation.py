@@ -18,6 +18,6 @@ def test_sketch_has_two_intervals_of_one_width_and_the_exact_changes(tmp_path):
     assert float(rows[0]["change"]) > 10 * float(rows[1]["change"])
 
 
-def test_file_names_that_latex_cannot_find_are_refused(tmp_path, paths):
+def test_file_names_that_latex_cannot_find_are_refused(tmp_path):
     with pytest.raises(UserError, match="letters, digits, dots and hyphens only"):
         write_saturation_sketch(LAYOUT, tmp_path / "figure_2")

@@ -19,9 +19,10 @@ from g2lstm.errors import UserError
 from g2lstm.paper.aggregate import aggregate, write_summary
 from g2lstm.paper.cells import MISSING
 from g2lstm.paper.drawing import column_widths, text_width, wrap
+from g2lstm.paper.elements import Cell, Group, Table
 from g2lstm.paper.published import read_tables
 from g2lstm.paper.render import latex_escape, to_csv, to_latex, to_markdown
-from g2lstm.paper.tables import Cell, Group, Table, build_table, bytes_text, write_table
+from g2lstm.paper.tables import build_table, bytes_text, write_table
 
 PRINTED = read_tables(PUBLISHED)
 
@@ -77,6 +78,7 @@ def test_table1_of_a_synthetic_corpus_has_the_oracle_and_no_literature(tmp_path)
     assert [cell.text for cell in table.groups[-1].rows[0][1:]] == [MISSING, "41.2", "41.7"]
     assert "Zaremba" not in to_latex(table)
     assert "Existing results are on Penn Treebank, thus left out." in table.caption
+    assert "‡" not in table.caption
 
 
 def test_the_oracle_stands_beside_the_original_models_only(tmp_path):
@@ -92,6 +94,12 @@ def test_table1_of_a_real_corpus_quotes_the_literature(tmp_path):
     assert [cell.text for cell in quoted] == ["23M", "67.9", "65.4"]
     assert "ot comparable" not in table.caption
     assert "†\N{NO-BREAK SPACE}Quoted" in table.caption
+    doubtful = rows_of(table)["Existing results", "CharCNN (Kim et al., 2016)†"]
+    assert [cell.text for cell in doubtful] == ["21M‡", "72.4‡", "78.9"]
+    doubtful = rows_of(table)["Existing results", "Pointer Sentinel-LSTM (Merity et al., 2016)†"]
+    assert [cell.text for cell in doubtful] == ["51M‡", MISSING, "70.9"]
+    assert "‡\N{NO-BREAK SPACE}Doubtful as printed; resources/published.yaml" in table.caption
+    assert r"21M\textsuperscript{\textdaggerdbl}" in to_latex(table)
     ours = rows_of(table)["Our system", "AWD-LSTM, without finetuning"]
     assert [cell.text for cell in ours] == ["24.2M", "60.7", "58.8"]
 

@@ -1,9 +1,6 @@
 import copy
-import csv
-import io
 
 import pytest
-from paper_gate_records import REAL_TESTS, all_gates, gates
 from paper_records import (
     DEMO,
     NMT_SETTINGS,
@@ -11,7 +8,7 @@ from paper_records import (
     paper_layout,
     printed_corpora,
     printed_translations,
-    synthetic_corpora,
+    significance,
     translation,
     write_records,
 )
@@ -20,9 +17,10 @@ from g2lstm.errors import UserError
 from g2lstm.paper.aggregate import aggregate
 from g2lstm.paper.cells import MISSING, TABLES
 from g2lstm.paper.drawing import GAP, column_widths, text_width
+from g2lstm.paper.elements import Cell
 from g2lstm.paper.published import read_tables
-from g2lstm.paper.render import to_csv, to_latex, to_markdown
-from g2lstm.paper.tables import Cell, build_table
+from g2lstm.paper.render import to_latex
+from g2lstm.paper.tables import build_table
 
 PRINTED = read_tables(PUBLISHED)
 
@@ -144,7 +142,8 @@ def test_parameters_that_differ_between_pairs_are_both_shown(tmp_path):
         ({"lm": {"round": "round-r0.5"}}, "tableS1 has no task lm"),
         ({"de-en": {"svd8": "svd-k8"}}, "no column svd8"),
         ({"de-en": {"svd16": "svd-k2"}}, "svd-k2 is not among the settings of de-en"),
-        ({"de-en": {"svd16": "svd-k4"}, "en-de": {"svd16": "round-r0.5"}}, "one method"),
+        ({"de-en": {"svd16": "svd-k4"}}, "svd-k4 of de-en has the scope paper; .* scope code"),
+        ({"de-en": {"svd16": "svd-k4-code"}, "en-de": {"svd16": "round-r0.5-code"}}, "one method"),
     ],
 )
 def test_a_wrong_layout_of_table_s1_is_named(tmp_path, columns, message):
@@ -153,18 +152,28 @@ def test_a_wrong_layout_of_table_s1_is_named(tmp_path, columns, message):
         build(tmp_path, [translation("de-en", "g2", "original", 31.0)], layout, "S1")
 
 
+@pytest.mark.parametrize("number", [4, 5])
+def test_tables_4_and_5_refuse_settings_of_the_released_code(tmp_path, number):
+    layout = copy.deepcopy(DEMO)
+    layout["tables"][f"table{number}"] = {"svd16": "svd-k4-code"}
+    with pytest.raises(UserError, match=rf"table{number}\.svd16: .* scope code; .* scope paper"):
+        build(tmp_path, printed_translations(PRINTED), layout, number)
+
+
+def test_a_setting_without_a_scope_has_that_of_the_paper(tmp_path):
+    layout = copy.deepcopy(DEMO)
+    del layout["settings"]["de-en"]["svd-k4"]["scope"]
+    build(tmp_path, printed_translations(PRINTED), layout, 4)
+    layout["tables"]["tableS1"] = {"de-en": {"svd16": "svd-k4"}}
+    with pytest.raises(UserError, match="has the scope paper"):
+        build(tmp_path, printed_translations(PRINTED), layout, "S1")
+
+
 def test_table_s2_has_intervals_and_the_detokenised_score(tmp_path):
-    tests = {
-        "baseline": {"bleu": 31.0, "difference": 0.0, "p": None},
-        "g2": {"bleu": 31.95, "difference": 0.95, "p": 0.0123},
-    }
-    compared = {
-        **{"kind": "significance", "preset": "demo", "task": "de-en", "seed": 1},
-        **{"stage": "train", "mode": "beam5", "tests": tests},
-    }
+    compared = significance({"g2": (0.95, 0.0123)})
     table = build(tmp_path, [*printed_translations(PRINTED), compared], DEMO, "S2")
     german = texts(table, "German-English, test BLEU")
-    assert german["G²-LSTM"] == ["31.95", "31.24", "32.64", "0.95", "0.012", "30.70"]
+    assert german["G²-LSTM"] == ["31.95", "31.24", "32.64", "+0.95", "0.012", "30.70"]
     assert german["Baseline"][3:5] == [MISSING, MISSING]
     emphasis = bold(table, "German-English, test BLEU")["G²-LSTM"]
     assert emphasis == [True, False, False, False, False, True]
@@ -172,57 +181,41 @@ def test_table_s2_has_intervals_and_the_detokenised_score(tmp_path):
     assert table.spans == (("", 1), ("", 1), (interval, 2), (against, 2), ("", 1))
 
 
-def test_over_several_seeds_the_bounds_are_means(tmp_path):
+def test_over_several_seeds_the_interval_is_the_widest_and_p_the_largest(tmp_path):
     records = [translation("de-en", "g2", "original", 30.0 + seed, seed) for seed in (1, 2)]
+    records += [significance({"g2": both}, seed) for seed, both in ((1, (0.5, 0.02)), (2, (1, 0)))]
     table = build(tmp_path, records, DEMO, "S2")
     german = texts(table, "German-English, test BLEU")["G²-LSTM"]
-    dashes = [MISSING, MISSING]
-    assert german == ["31.50 ± 0.71", "30.79", "32.19", *dashes, "30.25 ± 0.71"]
+    assert german == ["31.50 ± 0.71", "30.29", "32.69", "+0.75", "0.020", "30.25 ± 0.71"]
+    assert "from the smallest lower to the largest upper bound, and p is the largest" in (
+        table.caption
+    )
 
 
-def test_table_s3_has_a_group_for_each_recorded_layer(tmp_path):
-    records = [*all_gates(), *synthetic_corpora()]
-    table = build(tmp_path, records, DEMO, "S3")
-    assert [group.title for group in table.groups] == [
-        "German-English, decoder: first transition of the attention layer",
-        "German-English, decoder: second transition of the attention layer",
-        "English-German, decoder: first transition of the attention layer",
-        "English-German, decoder: second transition of the attention layer",
-        "Language model: layer 1",
-        "Language model: layer 2",
-    ]
-    assert table.spans == (("", 1), ("Input gate", 4), ("Forget gate", 4), ("AUC", 1))
-    statistics = records[2]["layers"]["decoder.0.first"]
-    row = texts(table, table.groups[0].title)["G²-LSTM"]
-    assert row[1] == f"{100 * statistics['input']['above_0.9']:.1f}%"
-    assert row[7] == f"{statistics['forget']['entropy']:.2f}"
-    assert row[8] == "0.71"
-    assert texts(table, "Language model: layer 1")["G²-LSTM"][8] == MISSING
-    assert not any(cell.bold for group in table.groups for line in group.rows for cell in line)
-    assert "Bold" not in table.caption
+def test_a_negative_difference_has_a_minus_and_a_tiny_p_is_below_its_precision(tmp_path):
+    compared = significance({"sharpened": (-1.27, 1 / 1001), "g2": (0.0, 0.001)})
+    table = build(tmp_path, [*printed_translations(PRINTED), compared], DEMO, "S2")
+    cells = {row[0].text: [cell.text for cell in row[4:6]] for row in table.groups[0].rows}
+    assert cells == {
+        "Baseline": [MISSING, MISSING],
+        "Sharpened sigmoid": ["\N{MINUS SIGN}1.27", "< 0.001"],
+        "G²-LSTM": ["+0.00", "0.001"],
+    }
 
 
-def test_table_s3_of_real_text_has_its_own_tests_and_means_over_seeds(tmp_path):
-    records = [gates("de-en", "g2", seed, REAL_TESTS) for seed in (1, 2)]
-    table = build(tmp_path, records, DEMO, "S3")
-    assert [title for title, _ in table.header[-2:]] == ["Punctuation", "Function word"]
-    assert "Mean over 2 seeds." in table.caption
-    assert texts(table, table.groups[0].title)["Baseline"] == [MISSING] * 10
-
-
-def test_table_s3_without_gate_records_is_refused(tmp_path):
-    with pytest.raises(UserError, match="tableS3: the summary has no run for it"):
-        build(tmp_path, printed_translations(PRINTED), DEMO, "S3")
-
-
-def test_titles_over_columns_reach_every_format(tmp_path):
-    table = build(tmp_path, [gates("de-en", "g2")], DEMO, "S3")
-    latex = to_latex(table)
-    assert r"\multicolumn{4}{c}{Forget gate} & \multicolumn{1}{c}{AUC} \\" in latex
-    assert r"\cmidrule(lr){2-5}\cmidrule(lr){6-9}\cmidrule(lr){10-10}" in latex
-    head = next(csv.reader(io.StringIO(to_csv(table))))
-    assert head[2:4] == ["Model", "Input gate: Below 0.1"]
-    assert "| Forget gate: Entropy | AUC: Clause boundary |" in to_markdown(table)
+def test_the_second_test_set_of_wmt14_has_a_column_where_it_was_translated(tmp_path):
+    records = printed_translations(PRINTED)
+    titles = build(tmp_path, records, DEMO, "S2").column_titles
+    assert not any("2,737" in title for title in titles)
+    for record in records:
+        if (record["task"], record["setting"]) == ("en-de", "original"):
+            test = record["metrics"]["test"]
+            record["metrics"]["test-2737"] = {**test, "bleu": test["bleu"] + 0.4}
+    table = build(tmp_path, records, DEMO, "S2")
+    assert table.column_titles[-1] == "Tokenised: Test of 2,737"
+    assert texts(table, "English-German, test BLEU")["G²-LSTM"][-1] == "22.83"
+    assert bold(table, "English-German, test BLEU")["G²-LSTM"][-1]
+    assert texts(table, "German-English, test BLEU")["G²-LSTM"][-1] == MISSING
 
 
 def test_a_title_over_columns_widens_them(tmp_path):

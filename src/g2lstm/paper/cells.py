@@ -227,10 +227,10 @@ def number_text(values, column):
     """Return ``88.1`` for one seed, ``88.1 ± 0.3`` (sample standard deviation) for several.
 
     A column that is not ranked shows one number for all seeds, the one that its ``over_seeds``
-    names; differences have their sign, and a value below the ``floor`` reads ``< 0.001``.
+    names; differences have their sign, and a value below a ``floor`` reads ``< 0.001``.
     """
     value = values.agg(column.over_seeds)
-    if value < column.floor:
+    if column.floor is not None and value < column.floor:
         return f"< {column.floor:.{column.decimals}f}"
     text = f"{value:.{column.decimals}f}"
     if column.signed:

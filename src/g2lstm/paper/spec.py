@@ -37,7 +37,7 @@ class Column:
     ranked: bool = True
     over_seeds: str = "mean"
     signed: bool = False
-    floor: float = 0.0
+    floor: float | None = None
     span: str = ""
     optional: bool = False
     slugs: dict = field(default_factory=dict)
