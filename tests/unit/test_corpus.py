@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from g2lstm.data.corpus import Corpus, build_corpus, read_word_level
 from g2lstm.data.prepare import prepare_language_model
 from g2lstm.errors import UserError
-from g2lstm.records import file_sha256
+from g2lstm.records import file_sha256, write_record
 
 LINES = {"train": [["a", "b"], ["b"]], "valid": [["c", "a"]], "test": [["d", "é"]]}
 
@@ -115,12 +115,26 @@ def test_prepared_synthetic_corpus_matches_its_record(tmp_path):
     assert set(told["oracle"]["test"]) == {"perplexity", "nats_per_token"}
 
 
+def write_treebank(folder):
+    paths = [folder / f"ptb.{split}.txt" for split in LINES]
+    for path in paths:
+        path.write_text("a b\n")
+    hashes = {path.name: file_sha256(path) for path in paths}
+    write_record(folder / "files.json", {"kind": "dataset", "files": hashes})
+
+
 def test_text_that_is_not_the_penn_treebank_is_refused(tmp_path):
-    for split in LINES:
-        (tmp_path / f"ptb.{split}.txt").write_text("a b\n")
+    write_treebank(tmp_path)
     with pytest.raises(UserError, match=r"ptb\.train\.txt: 3 tokens instead of 929589"):
         prepare_language_model("ptb", tmp_path / "c", tmp_path / "c.json", raw_dir=tmp_path)
     assert not (tmp_path / "c").exists()
+
+
+def test_penn_treebank_that_has_changed_since_it_was_fetched_is_refused(tmp_path):
+    write_treebank(tmp_path)
+    (tmp_path / "ptb.valid.txt").write_text("a c\n")
+    with pytest.raises(UserError, match=r"ptb\.valid\.txt: changed since it was fetched"):
+        prepare_language_model("ptb", tmp_path / "c", tmp_path / "c.json", raw_dir=tmp_path)
 
 
 def test_unknown_source_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from g2lstm.data.parallel import ParallelCorpus, ParallelSplit
 from g2lstm.data.prepare import prepare_translation
 from g2lstm.data.synchronous import generate
 from g2lstm.errors import UserError
-from g2lstm.records import file_sha256
+from g2lstm.records import file_sha256, write_record
 
 SPLIT = ParallelSplit(
     source=np.array([2, 3, 0, 2, 0], dtype=np.int32),
@@ -191,9 +191,9 @@ def test_record_counts_what_the_corpus_holds(tmp_path):
 
 @pytest.fixture
 def multi30k(tmp_path):
-    def prepare(task, lines):
+    def prepare(task, lines, change=lambda: None):
         files = []
-        for stem, pairs in (("train", 30), ("val", 2), ("test_2016_flickr", 2)):
+        for stem, pairs in (("train", 120), ("val", 2), ("test_2016_flickr", 2)):
             for name, text in (
                 ("de", "Der Mann\u2028saß da, {} mal."),
                 ("en", "The man sat, {} times."),
@@ -204,6 +204,9 @@ def multi30k(tmp_path):
                 files.append({"name": path.name, "mirror": "a/b", "urls": []})
         registry = tmp_path / "datasets.yaml"
         registry.write_text(yaml.safe_dump({"multi30k": {"files": files, **lines}}))
+        hashes = {file["name"]: file_sha256(tmp_path / file["name"]) for file in files}
+        write_record(tmp_path / "files.json", {"kind": "dataset", "files": hashes})
+        change()
         settings = {"merges": 20, "vocabulary": 60, "longest": 64}
         source = {"task": task, "corpus": "multi30k", "bpe": settings}
         prepare_translation(source, tmp_path / "out", registry, raw_dir=tmp_path)
@@ -220,7 +223,7 @@ def multi30k(tmp_path):
     ],
 )
 def test_references_are_cased_by_task_and_raw_text_is_kept(multi30k, task, tokenised, raw):
-    out = multi30k(task, {"lines": {"train": 30, "test": 2}})
+    out = multi30k(task, {"lines": {"train": 120, "test": 2}})
     assert (out / "test.tokenised.txt").read_text().splitlines()[1] == tokenised
     assert (out / "test.raw.txt").read_text().splitlines()[1] == raw
     corpus = ParallelCorpus.load(out / "corpus.safetensors")
@@ -236,10 +239,28 @@ def test_other_number_of_pairs_than_registered_is_refused(multi30k):
         multi30k("de-en", {"lines": {"valid": 3}})
 
 
-def test_other_number_of_pairs_than_published_is_told(multi30k, capsys):
-    multi30k("de-en", {"lines_about": {"train": 31, "test": 2}})
+@pytest.mark.parametrize("published", [119, 121])
+def test_slightly_other_number_of_pairs_than_published_is_told(multi30k, capsys, published):
+    multi30k("de-en", {"lines_about": {"train": published, "test": 2}})
     (notice,) = capsys.readouterr().err.splitlines()
-    assert notice.startswith("multi30k: 30 train pairs, published are 31")
+    assert notice.startswith(f"multi30k: 120 train pairs, published are {published}")
+
+
+@pytest.mark.parametrize("published", [118, 122])
+def test_number_of_pairs_far_from_the_published_one_is_refused(multi30k, tmp_path, published):
+    message = f"multi30k: 120 train pairs, published are {published}, more than 1% off"
+    with pytest.raises(UserError, match=message):
+        multi30k("de-en", {"lines_about": {"train": published}})
+    assert not (tmp_path / "out").exists()
+
+
+def test_text_that_has_changed_since_it_was_fetched_is_refused(multi30k, tmp_path):
+    def change():
+        (tmp_path / "val.en.gz").write_bytes(gzip.compress(b"Other text.\nOf two lines."))
+
+    with pytest.raises(UserError, match=r"val\.en\.gz: changed since it was fetched"):
+        multi30k("de-en", {}, change)
+    assert not (tmp_path / "out").exists()
 
 
 def test_unknown_task_is_refused(tmp_path):
