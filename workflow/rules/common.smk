@@ -204,9 +204,11 @@ def run_records(wildcards):
 
 def originals(suffix):
     """Return the function that gives a file of every variant's original translations."""
-    path = "results/{preset}/{pair}/{variant}/s{seed}/train/eval/original.beam{beam}." + suffix
     return lambda wildcards: expand(
-        path, variant=settings(wildcards.preset)["variants"], **wildcards
+        "results/{preset}/{pair}/{variant}/s{seed}/train/eval/original.beam{beam}.{suffix}",
+        variant=settings(wildcards.preset)["variants"],
+        suffix=suffix,
+        **wildcards,
     )
 
 
@@ -289,5 +291,5 @@ def document_files(wildcards):
     suffixes = (".tex", ".pdf")
     return sorted(
         (file for file in published_files(wildcards.preset, TASKS) if file.endswith(suffixes)),
-        key=lambda file: ("/table" not in file, "tableS" in file, "/figure" not in file, file),
+        key=lambda file: ("table" not in Path(file).name, "S" in file, "figure" not in file, file),
     )
