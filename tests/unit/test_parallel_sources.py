@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from g2lstm.data.archives import read_tar_members
-from g2lstm.data.parallel_sources import Bitext, clean, read_parallel, read_tatoeba
+from g2lstm.data.bitext import Bitext
+from g2lstm.data.parallel_sources import clean, read_parallel, read_tatoeba
 from g2lstm.errors import UserError
 
 

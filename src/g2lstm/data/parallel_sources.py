@@ -7,7 +7,6 @@ is. Tokenised text keeps its case.
 import hashlib
 import html
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,36 +18,11 @@ from g2lstm.data.archives import (
     read_zip_member,
     text_lines,
 )
+from g2lstm.data.bitext import Bitext
 from g2lstm.data.tokenise import split_compounds, tokenise
 from g2lstm.errors import UserError
 
 LANGUAGES = ("de", "en")
-
-
-@dataclass
-class Bitext:
-    """The sentence pairs of one split.
-
-    ``tokenised``: language -> lines with words separated by blanks. ``raw``: language -> the same
-    sentences untokenised, or None when the corpus exists only tokenised. ``boundaries``: language
-    -> per sentence a tuple of 0 and 1, a flag for each token that opens or resumes a clause; None
-    where clauses are not known.
-    """
-
-    tokenised: dict[str, list[str]]
-    raw: dict[str, list[str]] | None = None
-    boundaries: dict[str, list[tuple]] | None = None
-
-    def __len__(self):
-        return len(self.tokenised["de"])
-
-    def select(self, places):
-        """Return the pairs at ``places``, a sequence of indices."""
-
-        def pick(columns):
-            return columns and {name: [lines[i] for i in places] for name, lines in columns.items()}
-
-        return Bitext(pick(self.tokenised), pick(self.raw), pick(self.boundaries))
 
 
 def read_parallel(corpus, raw_dir):

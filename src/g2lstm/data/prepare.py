@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from g2lstm.data import bpe
+from g2lstm.data.bitext import Bitext
 from g2lstm.data.corpus import SPLITS, build_corpus, read_word_level
 from g2lstm.data.fetch import fetched_hashes
 from g2lstm.data.parallel import ParallelCorpus, ParallelSplit
-from g2lstm.data.parallel_sources import Bitext, read_parallel
+from g2lstm.data.parallel_sources import read_parallel
 from g2lstm.data.registry import read_dataset
 from g2lstm.data.synchronous import generate
 from g2lstm.data.synthetic import synthetic_lines
