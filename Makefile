@@ -17,6 +17,7 @@ test: .venv/test.stamp
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/lm_step.py
+	PYTHONPATH=src python bench/nmt.py
 
 format: .venv/test.stamp
 	ruff format src tests bench
