@@ -161,7 +161,7 @@ def significance(records, translations, references, labels, samples, record):
     mode = read[0]["mode"]
     facts = {"kind": "significance", "mode": mode, "samples": samples, "tests": tests}
     write_record(record, {**labels, **facts, "data": hashes})
-    write_provenance(record, started)
+    write_provenance(record, started, device="cpu")
 
 
 def record_gates(model, corpus, labels, settings, record, device_name="auto", threads=None):
