@@ -51,9 +51,10 @@ wildcard_constraints:
     number="|".join(name.removeprefix("table") for name in TABLE_TASKS),
 
 
-def gpus(wildcards):
+# Properties of the machine, not of a preset: the same for all jobs.
+def gpus():
     """Return how many GPUs a job of the package takes: none where there is none to take."""
-    device = settings(wildcards.preset)["device"]
+    device = settings()["device"]
     return int(device.startswith("cuda") or (device == "auto" and bool(shutil.which("nvidia-smi"))))
 
 
@@ -62,19 +63,7 @@ def threads(kind):
     return lambda wildcards: settings(wildcards.preset)["threads"][kind]
 
 
-def option(*path):
-    """Return the function that looks up a key of the configuration for a job's preset."""
-
-    def look_up(wildcards):
-        value = settings(wildcards.preset)
-        for key in path:
-            value = value[key]
-        return value
-
-    return look_up
-
-
-def mirror_option(wildcards):
+def mirror_option():
     """Return the option that names the mirror, when the user has set one."""
     mirror = settings()["data_mirror"]
     return f"--mirror {shlex.quote(mirror)}" if mirror else ""
@@ -186,14 +175,20 @@ def gate_settings(wildcards):
 
 
 def table_layout(wildcards):
-    """Return what tables and figures need to know of a preset, as JSON."""
-    config = settings(wildcards.preset)
+    """Return what tables and figures need to know of a job's preset, as JSON."""
+    return layout(wildcards.preset)
+
+
+@cache
+def layout(preset):
+    """Return the layout of a preset, as JSON."""
+    config = settings(preset)
     tasks = {task: config[task] for task in TASKS}
-    layout = {name: config[name] for name in ("preset", "label", "tables")}
-    layout["corpora"], layout["reduced"] = g2config.describe(config)
-    layout["settings"] = {task: section["settings"] for task, section in tasks.items()}
-    layout["beam"] = {task: tasks[task]["evaluation"]["beam"] for task in TRANSLATION}
-    return canonical_json({**layout, "convention": config["lm"]["evaluation"]["convention"]})
+    found = {name: config[name] for name in ("preset", "label", "tables")}
+    found["corpora"], found["reduced"] = g2config.describe(config)
+    found["settings"] = {task: section["settings"] for task, section in tasks.items()}
+    found["beam"] = {task: tasks[task]["evaluation"]["beam"] for task in TRANSLATION}
+    return canonical_json({**found, "convention": config["lm"]["evaluation"]["convention"]})
 
 
 def run_records(wildcards):

@@ -1,4 +1,5 @@
-# One compressed model for each setting, really smaller on disk.
+# One compressed model for each setting, really smaller on disk. Rules with hundreds of jobs have no
+# message: it would cost a second of every dry run.
 
 
 rule compress:
@@ -15,8 +16,6 @@ rule compress:
     threads: threads("evaluate")
     params:
         setting=compression_setting,
-    message:
-        "compress {wildcards.task} {wildcards.variant}, seed {wildcards.seed}: {wildcards.setting}"
     shell:
         "python -m g2lstm compress --model {input.model} --name {wildcards.setting}"
         " --setting {params.setting:q} --output {output.model} --threads {threads} &> {log}"

@@ -12,7 +12,7 @@ rule fetch:
     conda:
         "../../envs/data.yaml"
     resources:
-        mirror=mirror_option,
+        mirror=mirror_option(),
     message:
         "fetch the data set {wildcards.dataset}"
     shell:

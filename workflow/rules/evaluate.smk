@@ -16,14 +16,12 @@ rule evaluate:
         "../../envs/torch.yaml"
     threads: threads("evaluate")
     resources:
-        gpu=gpus,
-        device=option("device"),
+        gpu=gpus(),
+        device=settings()["device"],
     params:
         labels=labels,
         settings=evaluation_settings,
         splits=evaluated_splits,
-    message:
-        "evaluate {wildcards.variant}, seed {wildcards.seed}, {wildcards.stage}: {wildcards.setting}"
     shell:
         "python -m g2lstm evaluate --model {input.model} --corpus {input.corpus}"
         " --labels {params.labels:q} --settings {params.settings:q} --splits {params.splits}"
@@ -47,14 +45,12 @@ rule translate:
         "../../envs/torch.yaml"
     threads: threads("evaluate")
     resources:
-        gpu=gpus,
-        device=option("device"),
+        gpu=gpus(),
+        device=settings()["device"],
     params:
         labels=labels,
         settings=translation_settings,
         folder=subpath(input.corpus, parent=True),
-    message:
-        "translate {wildcards.pair} {wildcards.variant}, seed {wildcards.seed}: {wildcards.setting}"
     shell:
         "python -m g2lstm translate --model {input.model} --corpus {input.corpus}"
         " --references {params.folder} --labels {params.labels:q} --settings {params.settings:q}"
@@ -102,8 +98,8 @@ rule gates:
         "../../envs/torch.yaml"
     threads: threads("evaluate")
     resources:
-        gpu=gpus,
-        device=option("device"),
+        gpu=gpus(),
+        device=settings()["device"],
     params:
         labels=labels,
         settings=gate_settings,

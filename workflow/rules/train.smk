@@ -18,9 +18,9 @@ rule train:
     threads: threads("train")
     # Device and minutes do not decide the result: a change of a resource runs nothing again.
     resources:
-        gpu=gpus,
-        device=option("device"),
-        checkpoint_minutes=lambda wildcards: str(settings(wildcards.preset)["checkpoint_minutes"]),
+        gpu=gpus(),
+        device=settings()["device"],
+        checkpoint_minutes=str(settings()["checkpoint_minutes"]),
     params:
         job=training_job,
         version=lambda wildcards: STAGE_VERSION[wildcards.task],
