@@ -1,6 +1,18 @@
 """The tasks of the pipeline, their last stages, and what each table is about."""
 
-TRANSLATION = ("de-en", "en-de")
+from typing import NamedTuple
+
+
+class Pair(NamedTuple):
+    """The direction of a translation task, and whether its text is lower-cased, as in the paper."""
+
+    source: str
+    target: str
+    lowercase: bool
+
+
+PAIRS = {"de-en": Pair("de", "en", lowercase=True), "en-de": Pair("en", "de", lowercase=False)}
+TRANSLATION = tuple(PAIRS)
 TASKS = ("lm", *TRANSLATION)
 FINAL_STAGE = {"lm": "finetune", "de-en": "train", "en-de": "train"}
 # Raise by hand when a change of code or of a default changes what a training run computes.

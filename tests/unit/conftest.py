@@ -38,3 +38,21 @@ def fetched(server, tmp_path):
         return path
 
     return call
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Gate records of all variants."""
+    # Here and below: matplotlib is not for every test to import.
+    from paper_figure_records import SHAPES, gate_record
+
+    return [gate_record(tmp_path, variant) for variant in SHAPES]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that a test draws, instead of files."""
+    from paper_figure_records import kept_figures
+
+    with kept_figures(monkeypatch) as figures:
+        yield figures

@@ -7,24 +7,12 @@ from paper_figure_records import (
     SUFFIXES,
     gate_record,
     is_complete,
-    kept_figures,
     rows_of,
 )
 
 from g2lstm.errors import UserError
 from g2lstm.paper.gate_figures import layer_title, write_histograms, write_layer_histograms
 from g2lstm.records import read_record, write_record
-
-
-@pytest.fixture
-def paths(tmp_path):
-    return [gate_record(tmp_path, variant) for variant in SHAPES]
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    with kept_figures(monkeypatch) as figures:
-        yield figures
 
 
 def test_histograms_repeat_their_bytes_whatever_the_order_of_the_records(tmp_path, paths):

@@ -1,28 +1,15 @@
 import pytest
 from paper_figure_records import (
     LAYOUT,
-    SHAPES,
     SUFFIXES,
     gate_record,
     is_complete,
-    kept_figures,
     rows_of,
 )
 
 from g2lstm.errors import UserError
 from g2lstm.paper.heat_maps import write_heat_maps
 from g2lstm.records import read_record, write_record
-
-
-@pytest.fixture
-def paths(tmp_path):
-    return [gate_record(tmp_path, variant) for variant in SHAPES]
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    with kept_figures(monkeypatch) as figures:
-        yield figures
 
 
 def test_heat_maps_repeat_their_bytes_and_hold_the_numbers_of_the_records(tmp_path, paths):

@@ -13,20 +13,18 @@ MODES = ("plain", "cache")
 TABLE_SUFFIXES = ("tex", "csv", "md", "png")
 CURVE_SUFFIXES = ("png", "pdf")
 FIGURE_SUFFIXES = ("png", "pdf", "tex", "csv")
-# figure -> recorded layer; the second transition of the attention layer is a supplement
-HISTOGRAMS = {
-    "figure1": ("baseline", "decoder.0.first"),
-    "figure1-second": ("baseline", "decoder.0.second"),
-    "figure3": ("g2", "decoder.0.first"),
-    "figure3-second": ("g2", "decoder.0.second"),
-}
-# figure -> first and last sentence of the heat maps
-HEAT_MAPS = {"figure4": (1, 3), "figure6": (4, 8)}
-# figure -> task and part of the model whose layers stand side by side
-LAYER_HISTOGRAMS = {
-    "gates-lm": ("lm", "lstm"),
-    "gates-encoder": ("de-en", "encoder"),
-    "gates-decoder": ("de-en", "decoder"),
+# figure of gates -> task whose records it shows, and the verb that draws it; the second transition
+# of the attention layer is a supplement
+GATE_FIGURES = {
+    "figure1": ("de-en", "gate-histograms --variant baseline --layer decoder.0.first"),
+    "figure1-second": ("de-en", "gate-histograms --variant baseline --layer decoder.0.second"),
+    "figure3": ("de-en", "gate-histograms --variant g2 --layer decoder.0.first"),
+    "figure3-second": ("de-en", "gate-histograms --variant g2 --layer decoder.0.second"),
+    "figure4": ("de-en", "heat-maps --sentences 1 3"),
+    "figure6": ("de-en", "heat-maps --sentences 4 8"),
+    "gates-lm": ("lm", "layer-histograms --part lstm"),
+    "gates-encoder": ("de-en", "layer-histograms --part encoder"),
+    "gates-decoder": ("de-en", "layer-histograms --part decoder"),
 }
 
 
@@ -263,11 +261,11 @@ def published_files(preset, tasks):
         variant=names["variants"],
         seed=names["seeds"],
     )
-    figures = [name for name, (task, _) in LAYER_HISTOGRAMS.items() if task in tasks]
+    figures = [name for name, (task, _) in GATE_FIGURES.items() if task in tasks]
     if "lm" in tasks:
         curves += ["rank-curve", "rounding-curve"]
     if "de-en" in tasks:
-        figures += [*HISTOGRAMS, *HEAT_MAPS, "figure2"]
+        figures.append("figure2")
     reports = ["comparison.md", "claims.md"] if set(tasks) == set(TASKS) else []
     return expand(
         "paper_tables/{preset}/{file}",

@@ -90,28 +90,29 @@ rule curve:
         " --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
-rule gate_histograms:
+rule gate_figure:
     input:
-        records=lambda wildcards: runs(wildcards.preset, "de-en", "gates.json"),
+        records=lambda wildcards: runs(
+            wildcards.preset, GATE_FIGURES[wildcards.figure][0], "gates.json"
+        ),
     output:
         multiext("paper_tables/{preset}/{figure}", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
     log:
         "logs/{preset}/paper/{figure}.log",
     wildcard_constraints:
-        figure="|".join(HISTOGRAMS),
+        figure="|".join(GATE_FIGURES),
     localrule: True
     conda:
         "../../envs/paper.yaml"
     params:
         layout=table_layout,
-        variant=lambda wildcards: HISTOGRAMS[wildcards.figure][0],
-        layer=lambda wildcards: HISTOGRAMS[wildcards.figure][1],
+        verb=lambda wildcards: GATE_FIGURES[wildcards.figure][1],
         stem=subpath(output.png, strip_suffix=".png"),
     message:
         "{wildcards.figure} of {wildcards.preset}"
     shell:
-        "python -m g2lstm gate-histograms --records {input.records} --variant {params.variant}"
-        " --layer {params.layer} --layout {params.layout:q} --stem {params.stem} &> {log}"
+        "python -m g2lstm {params.verb} --records {input.records}"
+        " --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule saturation_sketch:
@@ -129,55 +130,6 @@ rule saturation_sketch:
         "figure2 of {wildcards.preset}"
     shell:
         "python -m g2lstm saturation --layout {params.layout:q} --stem {params.stem} &> {log}"
-
-
-rule heat_maps:
-    input:
-        records=lambda wildcards: runs(wildcards.preset, "de-en", "gates.json"),
-    output:
-        multiext("paper_tables/{preset}/{figure}", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
-    log:
-        "logs/{preset}/paper/{figure}.log",
-    wildcard_constraints:
-        figure="|".join(HEAT_MAPS),
-    localrule: True
-    conda:
-        "../../envs/paper.yaml"
-    params:
-        layout=table_layout,
-        first=lambda wildcards: HEAT_MAPS[wildcards.figure][0],
-        last=lambda wildcards: HEAT_MAPS[wildcards.figure][1],
-        stem=subpath(output.png, strip_suffix=".png"),
-    message:
-        "{wildcards.figure} of {wildcards.preset}"
-    shell:
-        "python -m g2lstm heat-maps --records {input.records} --sentences {params.first} {params.last}"
-        " --layout {params.layout:q} --stem {params.stem} &> {log}"
-
-
-rule layer_histograms:
-    input:
-        records=lambda wildcards: runs(
-            wildcards.preset, LAYER_HISTOGRAMS[wildcards.figure][0], "gates.json"
-        ),
-    output:
-        multiext("paper_tables/{preset}/{figure}", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
-    log:
-        "logs/{preset}/paper/{figure}.log",
-    wildcard_constraints:
-        figure="|".join(LAYER_HISTOGRAMS),
-    localrule: True
-    conda:
-        "../../envs/paper.yaml"
-    params:
-        layout=table_layout,
-        part=lambda wildcards: LAYER_HISTOGRAMS[wildcards.figure][1],
-        stem=subpath(output.png, strip_suffix=".png"),
-    message:
-        "{wildcards.figure} of {wildcards.preset}"
-    shell:
-        "python -m g2lstm layer-histograms --records {input.records} --part {params.part}"
-        " --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule against_print:

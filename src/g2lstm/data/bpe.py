@@ -13,9 +13,9 @@ import numpy as np
 from subword_nmt.apply_bpe import BPE
 from subword_nmt.learn_bpe import learn_bpe
 
+from g2lstm.data.parallel import JOINER
 from g2lstm.errors import UserError
 
-JOINER = "@@"
 END, UNKNOWN = "</s>", "<unk>"
 END_ID, UNKNOWN_ID = 0, 1
 RESERVED = (END, UNKNOWN)

@@ -7,6 +7,7 @@ import numpy as np
 from g2lstm.arrays import load_arrays, save_arrays
 from g2lstm.errors import UserError
 
+JOINER = "@@"  # ends a sub-word that does not end its word
 ARRAYS = {
     "source": np.int32,
     "source_offsets": np.int64,
@@ -14,6 +15,11 @@ ARRAYS = {
     "target_offsets": np.int64,
 }
 BOUNDARIES = "target_boundaries"
+
+
+def join_subwords(text):
+    """Return ``text``, sub-words separated by blanks, as words."""
+    return text.replace(f"{JOINER} ", "").removesuffix(JOINER)
 
 
 @dataclass

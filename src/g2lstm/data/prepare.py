@@ -3,7 +3,6 @@
 import sys
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,21 +18,13 @@ from g2lstm.data.synthetic import synthetic_lines
 from g2lstm.data.tokenise import detokenise
 from g2lstm.errors import UserError
 from g2lstm.records import file_sha256, write_record, write_text
+from g2lstm.tasks import PAIRS
 
 PTB_TOKENS = {"train": 929_589, "valid": 73_760, "test": 82_430}
 PTB_TYPES = 10_000
 TOLERANCE = 0.01  # of published numbers of pairs, for versions of the tokeniser
 
 
-class Task(NamedTuple):
-    """The direction of a translation task, and whether its text is lower-cased."""
-
-    source: str
-    target: str
-    lowercase: bool
-
-
-TASKS = {"de-en": Task("de", "en", lowercase=True), "en-de": Task("en", "de", lowercase=False)}
 SIDES = ("source", "target")
 
 
@@ -116,8 +107,8 @@ def prepare_translation(source, output_dir, registry_path, raw_dir=None):
     TOLERANCE from published ones.
     """
     task, name, output_dir = source["task"], source["corpus"], Path(output_dir)
-    if task not in TASKS:
-        raise UserError(f"unknown translation task {task!r}; choose one of {', '.join(TASKS)}")
+    if task not in PAIRS:
+        raise UserError(f"unknown translation task {task!r}; choose one of {', '.join(PAIRS)}")
     if name == "synthetic":
         texts, facts = _synthetic_pairs(**source["synthetic"]), {"left_out": {}}
     else:
@@ -145,7 +136,7 @@ def _record(output_dir, task, name, corpus, facts):
             "kind": "corpus",
             "task": task,
             "corpus": name,
-            "lowercase": TASKS[task].lowercase,
+            "lowercase": PAIRS[task].lowercase,
             "sha256": file_sha256(output_dir / "corpus.safetensors"),
             **_counts(corpus),
             **facts,
@@ -204,7 +195,7 @@ def _build(texts, task, settings):
     Returns the :class:`ParallelCorpus`, the text of the codes file, and the distinct words of
     each side of the training text.
     """
-    languages = dict(zip(SIDES, TASKS[task][:2], strict=True))
+    languages = dict(zip(SIDES, PAIRS[task][:2], strict=True))
     numbers = bpe.new_numbers()
     streams = {
         (split, side): bpe.word_stream(_cased(text.tokenised[language], task), numbers)
@@ -232,7 +223,7 @@ def _build(texts, task, settings):
 
 
 def _cased(lines, task):
-    return [line.lower() for line in lines] if TASKS[task].lowercase else lines
+    return [line.lower() for line in lines] if PAIRS[task].lowercase else lines
 
 
 def _spread(boundaries, lengths):
@@ -251,7 +242,7 @@ def _leave_out_long(corpus, longest):
 
 def _write_references(output_dir, split, text, task):
     """Write the target side tokenised and untokenised; return where the latter is from."""
-    language = TASKS[task].target
+    language = PAIRS[task].target
     tokenised = text.tokenised[language]
     raw = text.raw[language] if text.raw else detokenise(tokenised, language)
     for kind, lines in (("tokenised", _cased(tokenised, task)), ("raw", raw)):

@@ -5,9 +5,8 @@ import unicodedata
 
 import numpy as np
 
+from g2lstm.data.parallel import JOINER, join_subwords
 from g2lstm.errors import UserError
-
-JOINER = "@@"
 
 _LISTS = {  # articles and determiners, pronouns, prepositions, conjunctions, auxiliaries
     "en": """
@@ -55,7 +54,7 @@ def merge_subwords(subwords, values):
     starts = np.flatnonzero(np.concatenate(([True], ~inner)))
     sums = np.add.reduceat(values, starts, axis=0)
     lengths = np.diff(starts, append=len(subwords))
-    words = " ".join(subwords).replace(f"{JOINER} ", "").removesuffix(JOINER).split(" ")
+    words = join_subwords(" ".join(subwords)).split(" ")
     return words, sums / lengths.reshape(-1, *[1] * (values.ndim - 1))
 
 

@@ -15,7 +15,7 @@ from g2lstm.lm.model import build_model
 from g2lstm.training.history import History
 from g2lstm.training.loop import BEST
 from g2lstm.training.optimiser import AveragingSGD
-from g2lstm.training.tensors import save_tensors
+from g2lstm.training.tensors import part, save_tensors
 
 SHORTEST_CHUNK = 5
 STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the device
@@ -193,17 +193,9 @@ class LMTraining:
 
     def restore(self, tensors, meta):
         """Take up the state of a checkpoint."""
-
-        def part(prefix):
-            return {
-                name.removeprefix(prefix): value.to(self.device)
-                for name, value in tensors.items()
-                if name.startswith(prefix)
-            }
-
-        self.model.load_state_dict(part("model."))
-        self.optimiser.restore(part("optimiser."), meta["optimiser"])
-        rows = part("rows.")
+        self.model.load_state_dict(part(tensors, "model.", self.device))
+        self.optimiser.restore(part(tensors, "optimiser.", self.device), meta["optimiser"])
+        rows = part(tensors, "rows.", self.device)
         self.state_of_rows = [
             (rows[f"{k}.h"], rows[f"{k}.c"]) for k in range(len(self.state_of_rows))
         ]

@@ -5,8 +5,7 @@ from pathlib import Path
 from g2lstm.errors import UserError
 from g2lstm.nmt.bleu import paired_bootstrap, score, score_detokenised
 from g2lstm.nmt.translate import to_lines, translate
-
-CASED = {"de-en": False, "en-de": True}  # as the paper scores them
+from g2lstm.tasks import PAIRS
 
 
 def evaluate_translation(model, corpus, references, splits, settings):
@@ -29,7 +28,7 @@ def evaluate_translation(model, corpus, references, splits, settings):
         signatures["bleu"] = scores.pop("signature")
         task = f"{corpus.source_language}-{corpus.target_language}"
         scores["bleu_detokenised"], signatures["bleu_detokenised"] = score_detokenised(
-            lines, raw, corpus.target_language, lowercase=not CASED[task]
+            lines, raw, corpus.target_language, lowercase=PAIRS[task].lowercase
         )
         metrics[name] = scores
         all_lines += lines

@@ -19,7 +19,7 @@ from g2lstm.training.adadelta import AdaDelta
 from g2lstm.training.adam import Adam
 from g2lstm.training.history import History
 from g2lstm.training.loop import BEST
-from g2lstm.training.tensors import save_tensors
+from g2lstm.training.tensors import part, save_tensors
 
 VALIDATION_BATCH = 64
 STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the device
@@ -202,16 +202,8 @@ class NMTTraining:
 
     def restore(self, tensors, meta):
         """Take up the state of a checkpoint."""
-
-        def part(prefix):
-            return {
-                name.removeprefix(prefix): value.to(self.device)
-                for name, value in tensors.items()
-                if name.startswith(prefix)
-            }
-
-        self.model.load_state_dict(part("model."))
-        self.optimiser.restore(part("optimiser."))
+        self.model.load_state_dict(part(tensors, "model.", self.device))
+        self.optimiser.restore(part(tensors, "optimiser.", self.device))
         self.optimiser.clip = meta["clip"]
         self.sums = tensors["sums"].to(self.device)
         for name in self._scalars:

@@ -2,6 +2,7 @@
 
 import torch
 
+from g2lstm.data.parallel import join_subwords
 from g2lstm.nmt.batches import by_length, make_batch
 from g2lstm.nmt.beam import beam_search
 from g2lstm.nmt.model import decoder_step
@@ -49,4 +50,4 @@ def nats_per_word(model, split, batch):
 def to_lines(translations, vocabulary):
     """Return ids as lines of words: sub-words are joined at ``@@``."""
     lines = (" ".join(vocabulary[token] for token in tokens) for tokens in translations)
-    return [line.replace("@@ ", "").removesuffix("@@") for line in lines]
+    return [join_subwords(line) for line in lines]

@@ -27,3 +27,12 @@ def load_tensors(path):
 def to_tensors(arrays):
     """Return copies of ``arrays`` (name -> array) as tensors on the CPU."""
     return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def part(tensors, prefix, device):
+    """Return the ``tensors`` whose names start with ``prefix``, without it, on ``device``."""
+    return {
+        name.removeprefix(prefix): value.to(device)
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
