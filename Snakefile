@@ -23,8 +23,8 @@ shell.prefix(
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
-include: "workflow/rules/compress.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/gates.smk"
 include: "workflow/rules/paper.smk"
 
 

@@ -71,24 +71,19 @@ def _add_model_verbs(verbs):
     verb.add_argument("--time-budget", type=float, help="minutes after which to save and stop")
     _add_machine(verb)
 
-    verb = _verb(verbs, "compress", work.compress, "Compress the gates of a model.")
-    verb.add_argument("--model", required=True)
-    verb.add_argument("--name", required=True, help="name of the setting")
-    verb.add_argument("--setting", required=True, type=json.loads, help="JSON: method, parameters")
-    verb.add_argument("--output", required=True)
-    verb.add_argument("--threads", type=int)
-
     verb = _verb(verbs, "evaluate", work.evaluate, "Perplexity of a model with and without cache.")
     _add_result(verb)
+    _add_compression(verb)
     verb.add_argument("--splits", required=True, nargs="+", choices=["valid", "test"])
-    verb.add_argument("--plain", required=True, help="output: record without cache")
-    verb.add_argument("--cache", required=True, help="output: record with cache")
+    verb.add_argument("--plain", required=True, nargs="+", help="output: records without cache")
+    verb.add_argument("--cache", required=True, nargs="+", help="output: records with cache")
 
     verb = _verb(verbs, "translate", work.translate, "BLEU of a translation model.")
     _add_result(verb)
+    _add_compression(verb)
     verb.add_argument("--references", required=True, help="folder of the prepared corpus")
-    verb.add_argument("--record", required=True, help="output")
-    verb.add_argument("--translations", required=True, help="output: the text")
+    verb.add_argument("--record", required=True, nargs="+", help="output: one a model")
+    verb.add_argument("--translations", required=True, nargs="+", help="output: the texts")
 
     verb = _verb(verbs, "significance", work.significance, "Paired bootstrap between models.")
     verb.add_argument("--records", required=True, nargs="+", help="of translate, one a variant")
@@ -111,6 +106,13 @@ def _add_result(verb):
     )
     verb.add_argument("--settings", required=True, type=json.loads, help="JSON: how to evaluate")
     _add_machine(verb)
+
+
+def _add_compression(verb):
+    verb.add_argument(
+        "--compressions", type=json.loads, help="JSON: evaluate the model compressed at these"
+    )
+    verb.add_argument("--compressed", nargs="+", help="output: the compressed models")
 
 
 def _add_machine(verb):

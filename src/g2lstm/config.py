@@ -17,6 +17,7 @@ from g2lstm.tasks import TASKS
 ROOT = Path(__file__).parents[2]
 PRESETS = ROOT / "workflow" / "presets"
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where there is one: ten times faster
 
 
 def resolve(user, preset=None):
@@ -37,7 +38,7 @@ def resolve(user, preset=None):
 def read_schema():
     """Return the JSON schema of the configuration with its references resolved."""
     with open(SCHEMA, encoding="utf-8") as stream:
-        schema = yaml.safe_load(stream)
+        schema = yaml.load(stream, LOADER)
     return _inline(schema, schema["$defs"])
 
 
@@ -115,7 +116,7 @@ def _read_preset(name):
     if name not in presets():
         raise UserError(f"config: preset = {name!r} is unknown; allowed: {', '.join(presets())}")
     with open(path, encoding="utf-8") as stream:
-        return yaml.safe_load(stream)
+        return yaml.load(stream, LOADER)
 
 
 def _merge(base, over):
@@ -138,7 +139,7 @@ def _typed(value):
         return [_typed(item) for item in value]
     if isinstance(value, str):
         with contextlib.suppress(yaml.YAMLError):
-            read = yaml.safe_load(value)
+            read = yaml.load(value, LOADER)
             if isinstance(read, bool | int | float) or value in ("null", "~"):
                 return read
     return value

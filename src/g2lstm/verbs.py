@@ -5,6 +5,7 @@ Heavy modules are imported by the verb that needs them.
 
 import os
 import sys
+from operator import itemgetter
 from pathlib import Path
 
 from g2lstm.config import ROOT
@@ -69,8 +70,33 @@ def train(options):
         return EXIT_INTERRUPTED
 
 
-def compress(options):
-    """Write the compressed model of one setting."""
+def evaluate(options):
+    """Write the records of a language model, or of its compressed forms, with and without cache."""
+    for model, labels, plain, cache in _models(options, options.plain, options.cache):
+        from g2lstm import stages
+
+        stages.evaluate(
+            model, options.corpus, labels, options.settings, options.splits,
+            {"plain": plain, "cache": cache}, options.device, options.threads,
+        )  # fmt: skip
+
+
+def translate(options):
+    """Write records and translations of a translation model, or of its compressed forms."""
+    for model, labels, record, text in _models(options, options.record, options.translations):
+        from g2lstm import stages
+
+        stages.translate(
+            model, options.corpus, options.references, labels, options.settings,
+            record, text, options.device, options.threads,
+        )  # fmt: skip
+
+
+def _models(options, *outputs):
+    """Compress a model at each of the settings, if any; yield model, labels and its outputs."""
+    if options.compressions is None:
+        yield options.model, {**options.labels, "setting": "original"}, *map(itemgetter(0), outputs)
+        return
     if options.threads:
         # NumPy's BLAS reads these once, when it is imported.
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -78,27 +104,10 @@ def compress(options):
 
     from g2lstm.compress.model_file import compress_model
 
-    compress_model(options.model, options.name, options.setting, options.output)
-
-
-def evaluate(options):
-    """Write the records of a language model, without and with cache."""
-    from g2lstm import stages
-
-    stages.evaluate(
-        options.model, options.corpus, options.labels, options.settings, options.splits,
-        {"plain": options.plain, "cache": options.cache}, options.device, options.threads,
-    )  # fmt: skip
-
-
-def translate(options):
-    """Write record and translations of a translation model."""
-    from g2lstm import stages
-
-    stages.translate(
-        options.model, options.corpus, options.references, options.labels, options.settings,
-        options.record, options.translations, options.device, options.threads,
-    )  # fmt: skip
+    settings = options.compressions.items()
+    for (name, setting), file, *files in zip(settings, options.compressed, *outputs, strict=True):
+        compress_model(options.model, name, setting, file)
+        yield file, {**options.labels, "setting": name}, *files
 
 
 def significance(options):

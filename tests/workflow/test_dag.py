@@ -5,13 +5,13 @@ import re
 import pytest
 
 from g2lstm import config
-from g2lstm.tasks import TASKS
+from g2lstm.tasks import TASKS, TRANSLATION
 
 
 def job_counts(output):
     """Return the jobs of each rule from the statistics that a dry run prints."""
     table = output[output.index("Job stats:") :]
-    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    return {name: int(n) for name, n in re.findall(r"^([\w-]+) +(\d+)$", table, re.MULTILINE)}
 
 
 @pytest.mark.parametrize("preset", config.presets())
@@ -20,12 +20,13 @@ def test_dry_run_of_every_preset(snakemake, preset):
     assert run.returncode == 0, run.stderr
     settings = config.resolve({}, preset)
     runs = len(settings["variants"]) * len(settings["seeds"])
-    compressed = {task: len(settings[task]["settings"]) for task in TASKS}
     jobs = job_counts(run.stdout)
     assert jobs["train"] == runs * 4  # two stages of the language model, two pairs
-    assert jobs["compress"] == runs * sum(compressed.values())
-    assert jobs["evaluate"] == runs * (compressed["lm"] + 2)
-    assert jobs["translate"] == runs * (compressed["de-en"] + compressed["en-de"] + 2)
+    assert jobs["evaluate"] == runs * 2
+    assert jobs[f"evaluate_compressed_{preset}"] == runs
+    assert jobs["translate"] == runs * 2
+    for pair in TRANSLATION:
+        assert jobs[f"translate_compressed_{preset}_{pair}"] == runs
     assert jobs["gates"] == runs * 3
     assert jobs["aggregate"] == 3
     assert jobs["table"] == 10

@@ -1,7 +1,9 @@
 # What the rules share: the configuration of a preset and the paths that follow from it.
 import shlex
 import shutil
+from contextlib import suppress
 from functools import cache
+from itertools import product
 
 from g2lstm import config as g2config
 from g2lstm.errors import UserError
@@ -29,10 +31,15 @@ GATE_FIGURES = {
 
 
 @cache
+def resolved(preset):
+    """Return the complete configuration of a preset; raise UserError when it is wrong."""
+    return g2config.resolve(config, preset)
+
+
 def settings(preset=None):
     """Return the complete configuration of a preset; stop with one line when it is wrong."""
     try:
-        return g2config.resolve(config, preset)
+        return resolved(preset or config.get("preset"))
     except UserError as error:
         sys.exit(str(error))
 
@@ -44,7 +51,6 @@ wildcard_constraints:
     task="|".join(TASKS),
     pair="|".join(TRANSLATION),
     stage="|".join(STAGES),
-    setting=r"[a-z][a-z0-9.-]*?",
     beam=r"\d+",
     number="|".join(name.removeprefix("table") for name in TABLE_TASKS),
 
@@ -54,6 +60,16 @@ def gpus():
     """Return how many GPUs a job of the package takes: none where there is none to take."""
     device = settings()["device"]
     return int(device.startswith("cuda") or (device == "auto" and bool(shutil.which("nvidia-smi"))))
+
+
+@cache
+def usable_presets():
+    """Return the chosen preset and those others that the user's keys go together with."""
+    found = [settings()["preset"]]
+    for preset in sorted({*g2config.presets()} - {*found}):
+        with suppress(UserError):
+            found.append(resolved(preset)["preset"])
+    return found
 
 
 def threads(kind):
@@ -119,21 +135,15 @@ def training_labels(wildcards):
     return canonical_json({"preset": wildcards.preset, "variant": wildcards.variant})
 
 
-def compression_setting(wildcards):
-    """Return method and parameters of a setting, as JSON."""
-    return canonical_json(task_of(wildcards)[0]["settings"][wildcards.setting])
+def compression_names(preset, task):
+    """Return the names of the settings of a task, in the order of :func:`compressions`."""
+    return sorted(settings(preset)[task]["settings"])
 
 
-def evaluated_model(wildcards):
-    """Return the model file of a setting: the model itself, or one of its compressed files."""
-    name = "model" if wildcards.setting == "original" else f"compressed/{wildcards.setting}"
-    stage = wildcards.get("stage", "train")
-    return f"{run_folder(wildcards)}/{stage}/{name}.safetensors"
-
-
-def evaluated_splits(wildcards):
-    """Return the splits to evaluate: print shows only the test split of compressed models."""
-    return "valid test" if wildcards.setting == "original" else "test"
+def compressions(wildcards, output):
+    """Return the options that compress a model at every setting before it is evaluated."""
+    found = canonical_json(task_of(wildcards)[0]["settings"])
+    return f"--compressions {shlex.quote(found)} --compressed {output.compressed}"
 
 
 def labels(wildcards):
@@ -141,8 +151,6 @@ def labels(wildcards):
     found = {name: wildcards[name] for name in ("preset", "variant")}
     found |= {"task": task_of(wildcards)[1], "seed": int(wildcards.seed)}
     found["stage"] = wildcards.get("stage", "train")
-    if "setting" in wildcards.keys():
-        found["setting"] = wildcards.setting
     return canonical_json(found)
 
 

@@ -8,10 +8,10 @@ class Adam:
 
     def __init__(self, parameters, clip=None):
         self.parameters, self.clip = list(parameters), clip
-        self.inner = torch.optim.Adam(self.parameters, foreach=True)
+        self.inner = torch.optim.Adam(self.parameters, fused=True)
         for parameter in self.parameters:
             self.inner.state[parameter] = {
-                "step": torch.zeros(()),
+                "step": torch.zeros((), device=parameter.device),
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
