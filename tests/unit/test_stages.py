@@ -1,10 +1,12 @@
 """From files to files: train, compress, evaluate."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from g2lstm import config, stages
+from g2lstm import cli, config, stages
 from g2lstm.arrays import load_arrays, save_arrays
 from g2lstm.compress.model_file import compress_model, reconstruct
 from g2lstm.data.corpus import Corpus
@@ -96,6 +98,33 @@ def test_a_packed_file_evaluates_exactly_like_its_dense_reconstruction(trained, 
         assert of_packed[mode]["metrics"] == of_dense[mode]["metrics"]
         assert of_packed[mode]["size"]["gate_bytes"] < of_dense[mode]["size"]["gate_bytes"]
         assert of_packed[mode]["compression"] == {"setting": name, **SETTINGS[name]}
+
+
+def test_one_command_compresses_at_every_setting_and_evaluates_what_it_wrote(trained):
+    folder, _ = trained
+    names = sorted(SETTINGS)
+    outputs = {
+        option: [str(folder / f"all-{name}.{option}") for name in names]
+        for option in ("plain", "cache", "compressed")
+    }
+    arguments = {
+        "model": folder / "model.safetensors",
+        "corpus": folder / "corpus.safetensors",
+        "labels": "{}",
+        "settings": json.dumps(EVALUATION),
+        "compressions": json.dumps({name: SETTINGS[name] for name in names}),
+        "splits": "test",
+        "device": "cpu",
+    }
+    command = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
+    for option, paths in outputs.items():
+        command += [f"--{option}", *paths]
+    assert cli.main(["evaluate", *command]) == 0
+    for name, plain, packed in zip(names, outputs["plain"], outputs["compressed"], strict=True):
+        record = read_record(plain)
+        assert record["setting"] == name
+        assert record["compression"] == {"setting": name, **SETTINGS[name]}
+        assert record["data"]["model"] == file_sha256(packed)
 
 
 def test_an_equal_evaluation_gives_an_equal_record(trained):
