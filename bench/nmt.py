@@ -64,12 +64,9 @@ def batched_search(model, tokens, lengths, steps):
     """Return a function that translates all sentences together."""
 
     def search():
-        source = model.encode(tokens, lengths)
-        h0 = source.h0.unsqueeze(1)
-        state = (h0, torch.zeros_like(h0)) * len(model.decoder)
-        memory = (source.annotations, source.keys, source.mask)
+        hypotheses, memory = model.start_search(model.encode(tokens, lengths))
         # No word has the id -1, so that every hypothesis goes on to the last step.
-        beam_search(decoder_step(model), state, memory, len(lengths), BEAM, 1.0, steps, end=-1)
+        beam_search(decoder_step(model), hypotheses, memory, len(lengths), BEAM, 1.0, steps, end=-1)
 
     return search
 
@@ -81,9 +78,8 @@ def naive_search(model, tokens, lengths, steps):
         step = decoder_step(model)
         for column in range(tokens.shape[1]):
             source = model.encode(tokens[:, [column]], lengths[[column]])
-            memory = (source.annotations, source.keys, source.mask)
-            h0 = source.h0.unsqueeze(1)
-            beam = [([], 0.0, (h0, torch.zeros_like(h0)) * len(model.decoder))]
+            hypotheses, memory = model.start_search(source)
+            beam = [([], 0.0, hypotheses)]
             for _ in range(steps):
                 beam = grown(step, beam, memory)
 

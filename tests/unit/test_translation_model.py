@@ -171,9 +171,7 @@ def test_one_step_at_a_time_gives_the_teacher_forced_logits(model):
     source = model.encode(tokens, lengths)
     wanted = model.output(model.decode(source, tokens))
     step = decoder_step(model)
-    h0 = source.h0.unsqueeze(1)
-    state = (h0, torch.zeros_like(h0)) * 3
-    memory = (source.annotations, source.keys, source.mask)
+    state, memory = model.start_search(source)
     previous = None
     with torch.no_grad():
         for t in range(5):

@@ -155,6 +155,12 @@ class TranslationModel(nn.Module):
         )
         return mean * len(words), len(words)
 
+    def start_search(self, source):
+        """Return ``(hypotheses, memory)`` for :func:`decoder_step`, one slot a sentence."""
+        h0 = source.h0.unsqueeze(1)
+        hypotheses = (h0, torch.zeros_like(h0)) * len(self.decoder)
+        return hypotheses, (source.annotations, source.keys, source.mask)
+
     def _drop(self, x):
         return dropped(x, self.dropout, self.training)
 

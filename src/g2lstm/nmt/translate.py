@@ -20,12 +20,9 @@ def translate(model, split, beam, length_exponent, max_steps, batch):
     result = [None] * len(lengths)
     for sentences in by_length(lengths, batch):
         data = make_batch(split, sentences, device)
-        source = model.encode(data.source, data.source_lengths)
-        h0 = source.h0.unsqueeze(1).expand(-1, beam, -1).contiguous()
-        state = (h0, torch.zeros_like(h0)) * len(model.decoder)
-        memory = (source.annotations, source.keys, source.mask)
+        hypotheses, memory = model.start_search(model.encode(data.source, data.source_lengths))
         found = beam_search(
-            step, state, memory, len(sentences), beam, length_exponent, max_steps, end=0
+            step, hypotheses, memory, len(sentences), beam, length_exponent, max_steps, end=0
         )
         rows, counts = found.tokens.cpu().numpy(), found.lengths.cpu().numpy()
         for sentence, row, count in zip(sentences, rows, counts, strict=True):
