@@ -5,20 +5,16 @@ chunk of truncated BPTT; the step after the last chunk of an epoch is the valida
 """
 
 import math
-from pathlib import Path
 
 import torch
 
-from g2lstm.errors import UserError
 from g2lstm.lm.evaluate import batchify, nats_per_token
 from g2lstm.lm.model import build_model
-from g2lstm.training.history import History
-from g2lstm.training.loop import BEST
 from g2lstm.training.optimiser import AveragingSGD
-from g2lstm.training.tensors import part, save_tensors
+from g2lstm.training.run import TrainingRun
+from g2lstm.training.tensors import part
 
 SHORTEST_CHUNK = 5
-STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the device
 
 
 def chunk_length(bptt, longest=None):
@@ -36,7 +32,7 @@ def stalled(losses, newest, patience):
     return len(losses) > patience and newest > min(losses[:-patience] if patience else losses)
 
 
-class LMTraining:
+class LMTraining(TrainingRun):
     """State and steps of one training run (stage "train" or "finetune").
 
     Parameters
@@ -49,31 +45,25 @@ class LMTraining:
     """
 
     def __init__(self, job, corpus, folder, device, initial=None):
-        self.job, self.device = job, device
-        self.settings, self.schedule = job["optimisation"], job["schedule"]
-        self.finetune = job["stage"] == "finetune"
-        self.model = build_model(job, corpus.vocabulary_size)
+        model = build_model(job, corpus.vocabulary_size)
         if initial is not None:
-            self.model.load_state_dict(initial)
-        self.model.to(device).train()
-        self.best_path = Path(folder) / BEST
-        self.train_data = batchify(corpus.splits["train"], self.settings["batch"], device)
+            model.load_state_dict(initial)
+        model.to(device).train()
+        settings = job["optimisation"]
+        optimiser = AveragingSGD(model.parameters(), settings["weight_decay"], settings["clip"])
+        super().__init__(job, model, optimiser, folder, device)
+        self.finetune = job["stage"] == "finetune"
+        self.train_data = batchify(corpus.splits["train"], settings["batch"], device)
         self.valid_data = batchify(corpus.splits["valid"], job["valid_batch"], device)
-        self.optimiser = AveragingSGD(
-            self.model.parameters(), self.settings["weight_decay"], self.settings["clip"]
-        )
-        self.history = History(folder)
-        self.epoch, self.losses, self.best, self.finished = 1, [], math.inf, False
-        self.stopped = None
+        self.losses = []
         self._start_epoch()
 
     def start(self):
         """Do what comes before the first step: the model to finetune is the first best model."""
-        self.history.rewind([])
+        super().start()
         if self.finetune:
             self.optimiser.start_averaging()
-            self.best = self._validate()
-            self._save_best()
+            self._keep_if_best(self._validate())
 
     @property
     def progress(self):
@@ -95,11 +85,9 @@ class LMTraining:
         self.optimiser.zero_grad()
         (nats + self._regularisation(raw, dropped)).backward()
         self.optimiser.step(self.settings["lr"] * length / self.settings["bptt"])
-        self.sums += torch.stack([nats.detach() * len(x), nats.new_tensor(len(x))])
+        self._add_loss(nats * len(x), len(x))
         self.position, self.steps = stop, self.steps + 1
-        if self.steps % STEPS_BETWEEN_CHECKS == 0:
-            self._check_finite()
-            self.history.show(self.epoch, self.position / len(self.train_data), self._mean_loss())
+        self._follow(self.steps, self.epoch, self.position / len(self.train_data))
 
     @property
     def _longest(self):
@@ -112,34 +100,20 @@ class LMTraining:
 
     def _start_epoch(self):
         self.position, self.steps = 0, 0
-        self.sums = torch.zeros(2, device=self.device, dtype=torch.float64)
         self.state_of_rows = self.model.initial_state(self.settings["batch"])
-
-    def _mean_loss(self):
-        return (self.sums[0] / self.sums[1]).item()
-
-    def _check_finite(self, *values):
-        """Raise UserError when the loss of the epoch or one of ``values`` is NaN or infinite."""
-        if not all(torch.as_tensor(v).isfinite().all() for v in (self.sums, *values)):
-            raise UserError(
-                f"the loss or a weight is not a finite number in epoch {self.epoch}, row "
-                f"{self.position}; the last good checkpoint is kept; lower optimisation.lr "
-                f"(now {self.settings['lr']}) or optimisation.clip and run again"
-            )
+        self._start_sums()
 
     def _end_epoch(self):
         self._check_finite()
         with self.optimiser.averaged():
             loss = self._validate()
-            if loss < self.best:
-                self.best = loss
-                self._save_best()
+            better = self._keep_if_best(loss)
         self.history.add(
             epoch=self.epoch,
             train_loss=self._mean_loss(),
             valid_perplexity=math.exp(min(loss, 700.0)),
             averaged=self.optimiser.averaging,
-            best=loss == self.best,
+            best=better,
             steps=self.steps,
         )
         self._follow_rules(loss)
@@ -168,39 +142,19 @@ class LMTraining:
         self._check_finite(loss)
         return loss
 
-    def _save_best(self):
-        save_tensors(self.best_path, self.model.state_dict(), {"job": self.job})
+    scalars = (*TrainingRun.scalars, "steps", "losses")
 
     def state(self):
         """Return ``(tensors, meta)`` that :meth:`restore` needs to go on bit for bit."""
-        averages, optimiser = self.optimiser.state()
-        self._check_finite(*self.model.parameters(), *averages.values())
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"optimiser.{name}": value for name, value in averages.items()}
+        tensors, meta = super().state()
         for k, (h, c) in enumerate(self.state_of_rows):
             tensors |= {f"rows.{k}.h": h.clone(), f"rows.{k}.c": c.clone()}
-        tensors["sums"] = self.sums
-        meta = {
-            "optimiser": optimiser,
-            "history": self.history.epochs,
-            **{name: getattr(self, name) for name in self._scalars},
-        }
-        # JSON has no infinity: before the first validation there is no best loss.
-        meta["best"] = None if math.isinf(self.best) else self.best
         return tensors, meta
-
-    _scalars = ("epoch", "position", "steps", "losses", "finished", "stopped")
 
     def restore(self, tensors, meta):
         """Take up the state of a checkpoint."""
-        self.model.load_state_dict(part(tensors, "model.", self.device))
-        self.optimiser.restore(part(tensors, "optimiser.", self.device), meta["optimiser"])
+        super().restore(tensors, meta)
         rows = part(tensors, "rows.", self.device)
         self.state_of_rows = [
             (rows[f"{k}.h"], rows[f"{k}.c"]) for k in range(len(self.state_of_rows))
         ]
-        self.sums = tensors["sums"].to(self.device)
-        for name in self._scalars:
-            setattr(self, name, meta[name])
-        self.best = math.inf if meta["best"] is None else meta["best"]
-        self.history.rewind(meta["history"])

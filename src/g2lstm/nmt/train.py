@@ -6,27 +6,22 @@ batch; a validation follows every ``validate_every`` updates and the last one.
 
 import math
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 
-from g2lstm.errors import UserError
 from g2lstm.nmt.batches import epoch_order, make_batch
 from g2lstm.nmt.bleu import score
 from g2lstm.nmt.model import build_model
 from g2lstm.nmt.translate import nats_per_word, to_lines, translate
 from g2lstm.training.adadelta import AdaDelta
 from g2lstm.training.adam import Adam
-from g2lstm.training.history import History
-from g2lstm.training.loop import BEST
-from g2lstm.training.tensors import part, save_tensors
+from g2lstm.training.run import TrainingRun
 
 VALIDATION_BATCH = 64
-STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the device
 SMALLEST_SHARE = 0.025  # of the learning rate: when it is down to this, patience is at its end
 
 
-class NMTTraining:
+class NMTTraining(TrainingRun):
     """State and steps of one training run.
 
     Parameters
@@ -38,37 +33,21 @@ class NMTTraining:
     """
 
     def __init__(self, job, corpus, folder, device):
-        self.job, self.corpus, self.device = job, corpus, device
-        self.settings, self.schedule = job["optimisation"], job["schedule"]
-        self.model = build_model(job, len(corpus.vocabulary)).to(device).train()
-        self.best_path = Path(folder) / BEST
+        model = build_model(job, len(corpus.vocabulary)).to(device).train()
+        super().__init__(job, model, _optimiser(job, model), folder, device)
+        self.corpus = corpus
         self.train_data, self.valid_data = corpus.splits["train"], corpus.splits["valid"]
         if job["model"]["output_bias"] == "unigram":
             self._start_at_unigram()
-        self.optimiser = self._make_optimiser()
         self.rate = self.settings["lr"]
-        self.history = History(folder)
-        self.epoch, self.position, self.updates = 1, 0, 0
-        self.best, self.finished, self.stopped = math.inf, False, None
-        self.waited, self.clip_next = 0, False
+        self.updates, self.waited, self.clip_next = 0, 0, False
         self._start_epoch()
-        self._start_sums()
-
-    def _make_optimiser(self):
-        if self.settings["optimiser"] == "adam":
-            return Adam(self.model.parameters(), self.settings["clip"])
-        options = (self.settings[name] for name in ("rho", "eps", "clip", "lag"))
-        return AdaDelta(self.model.parameters(), *options)
 
     def _start_at_unigram(self):
         """Set the output bias to the logarithms of the words' frequencies, none of them 0."""
         words = torch.from_numpy(self.train_data.target.astype("int64"))
         counts = torch.bincount(words, minlength=len(self.corpus.vocabulary)) + 1.0
         self.model.output.bias.data.copy_(torch.log(counts / counts.sum()))
-
-    def start(self):
-        """Do what comes before the first step."""
-        self.history.rewind([])
 
     @property
     def progress(self):
@@ -84,11 +63,9 @@ class NMTTraining:
         (nats / len(batch.target_lengths)).backward()
         self.last_rate = self._decayed_rate()
         self.optimiser.step(self.last_rate)
-        self.sums += torch.stack([nats.detach(), nats.new_tensor(words)])
+        self._add_loss(nats, words)
         self.position, self.updates = self.position + 1, self.updates + 1
-        if self.updates % STEPS_BETWEEN_CHECKS == 0:
-            self._check_finite()
-            self.history.show(self._epochs_done(), self._share_done(), self._mean_loss())
+        self._follow(self.updates, self._epochs_done(), self._share_done())
         if self.position == len(self.order):
             self.epoch, self.position = self.epoch + 1, 0
             self._start_epoch()
@@ -106,12 +83,6 @@ class NMTTraining:
             seed=[self.job["seed"], self.epoch],
         )  # fmt: skip
 
-    def _start_sums(self):
-        self.sums = torch.zeros(2, device=self.device, dtype=torch.float64)
-
-    def _mean_loss(self):
-        return (self.sums[0] / self.sums[1]).item()
-
     def _epochs_done(self):
         return round(self.epoch - 1 + self.position / len(self.order), 2)
 
@@ -123,15 +94,6 @@ class NMTTraining:
     def _share_done(self):
         return self.updates / self.schedule["updates"]
 
-    def _check_finite(self, *values):
-        """Raise UserError when the loss or one of ``values`` is NaN or infinite."""
-        if not all(torch.as_tensor(v).isfinite().all() for v in (self.sums, *values)):
-            raise UserError(
-                f"the loss or a weight is not a finite number after {self.updates} updates; the "
-                f"last good checkpoint is kept; lower optimisation.lr (now {self.settings['lr']}) "
-                "or optimisation.clip and run again"
-            )
-
     def _validate(self):
         self._check_finite()
         self.model.eval()
@@ -139,11 +101,7 @@ class NMTTraining:
         bleu = self._bleu() if self.schedule["select"] == "bleu" else None
         self.model.train()
         self._check_finite(loss)
-        criterion = loss if bleu is None else -bleu
-        better = criterion < self.best
-        if better:
-            self.best = criterion
-            save_tensors(self.best_path, self.model.state_dict(), {"job": self.job})
+        better = self._keep_if_best(loss if bleu is None else -bleu)
         self.history.add(
             epoch=self._epochs_done(),
             updates=self.updates,
@@ -181,33 +139,17 @@ class NMTTraining:
         if self.rate <= SMALLEST_SHARE * self.settings["lr"]:
             self.finished, self.stopped = True, "patience"
 
-    _scalars = (
-        "epoch", "position", "updates", "finished", "stopped", "rate", "waited", "clip_next",
-    )  # fmt: skip
-
-    def state(self):
-        """Return ``(tensors, meta)`` that :meth:`restore` needs to go on bit for bit."""
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        self._check_finite(*tensors.values())
-        tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.state().items()}
-        tensors["sums"] = self.sums
-        meta = {
-            "clip": self.optimiser.clip,
-            "history": self.history.epochs,
-            # JSON has no infinity: before the first validation there is no best value.
-            "best": None if math.isinf(self.best) else self.best,
-            **{name: getattr(self, name) for name in self._scalars},
-        }
-        return tensors, meta
+    scalars = (*TrainingRun.scalars, "updates", "rate", "waited", "clip_next")
 
     def restore(self, tensors, meta):
         """Take up the state of a checkpoint."""
-        self.model.load_state_dict(part(tensors, "model.", self.device))
-        self.optimiser.restore(part(tensors, "optimiser.", self.device))
-        self.optimiser.clip = meta["clip"]
-        self.sums = tensors["sums"].to(self.device)
-        for name in self._scalars:
-            setattr(self, name, meta[name])
-        self.best = math.inf if meta["best"] is None else meta["best"]
+        super().restore(tensors, meta)
         self._start_epoch()
-        self.history.rewind(meta["history"])
+
+
+def _optimiser(job, model):
+    settings = job["optimisation"]
+    if settings["optimiser"] == "adam":
+        return Adam(model.parameters(), settings["clip"])
+    options = (settings[name] for name in ("rho", "eps", "clip", "lag"))
+    return AdaDelta(model.parameters(), *options)

@@ -47,12 +47,14 @@ class AdaDelta:
             parameter.grad = None
 
     def state(self):
-        """Return the tensors of a checkpoint; the parameters are left to the model."""
+        """Return ``(tensors, meta)`` for a checkpoint; the parameters are left to the model."""
         squares = {f"squares.{k}": value for k, value in enumerate(self.squares)}
-        return squares | {f"updates.{k}": value for k, value in enumerate(self.updates)}
+        updates = {f"updates.{k}": value for k, value in enumerate(self.updates)}
+        return squares | updates, {"clip": self.clip}
 
-    def restore(self, tensors):
-        """Take up the tensors that :meth:`state` returned."""
+    def restore(self, tensors, meta):
+        """Take up the state that :meth:`state` returned."""
+        self.clip = meta["clip"]
         for name in ("squares", "updates"):
             for k, value in enumerate(getattr(self, name)):
                 value.copy_(tensors[f"{name}.{k}"])

@@ -28,15 +28,17 @@ class Adam:
         self.inner.zero_grad()
 
     def state(self):
-        """Return the tensors of a checkpoint; the parameters are left to the model."""
-        return {
+        """Return ``(tensors, meta)`` for a checkpoint; the parameters are left to the model."""
+        tensors = {
             f"{name}.{k}": value
             for k, parameter in enumerate(self.parameters)
             for name, value in self.inner.state[parameter].items()
         }
+        return tensors, {"clip": self.clip}
 
-    def restore(self, tensors):
-        """Take up the tensors that :meth:`state` returned."""
+    def restore(self, tensors, meta):
+        """Take up the state that :meth:`state` returned."""
+        self.clip = meta["clip"]
         for k, parameter in enumerate(self.parameters):
             for name, value in self.inner.state[parameter].items():
                 value.copy_(tensors[f"{name}.{k}"])
