@@ -72,9 +72,11 @@ def train(options):
 
 def evaluate(options):
     """Write the records of a language model, or of its compressed forms, with and without cache."""
-    for model, labels, plain, cache in _models(options, options.plain, options.cache):
-        from g2lstm import stages
+    _limit_blas(options.threads)
 
+    from g2lstm import stages
+
+    for model, labels, plain, cache in _models(options, options.plain, options.cache):
         stages.evaluate(
             model, options.corpus, labels, options.settings, options.splits,
             {"plain": plain, "cache": cache}, options.device, options.threads,
@@ -83,27 +85,31 @@ def evaluate(options):
 
 def translate(options):
     """Write records and translations of a translation model, or of its compressed forms."""
-    for model, labels, record, text in _models(options, options.record, options.translations):
-        from g2lstm import stages
+    _limit_blas(options.threads)
 
+    from g2lstm import stages
+
+    for model, labels, record, text in _models(options, options.record, options.translations):
         stages.translate(
             model, options.corpus, options.references, labels, options.settings,
             record, text, options.device, options.threads,
         )  # fmt: skip
 
 
+def _limit_blas(threads):
+    """Bind NumPy's BLAS to so many threads: it reads these once, when NumPy is imported."""
+    if threads:
+        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[variable] = str(threads)
+
+
 def _models(options, *outputs):
     """Compress a model at each of the settings, if any; yield model, labels and its outputs."""
+    from g2lstm.compress.model_file import compress_model
+
     if options.compressions is None:
         yield options.model, {**options.labels, "setting": "original"}, *map(itemgetter(0), outputs)
         return
-    if options.threads:
-        # NumPy's BLAS reads these once, when it is imported.
-        for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ[variable] = str(options.threads)
-
-    from g2lstm.compress.model_file import compress_model
-
     settings = options.compressions.items()
     for (name, setting), file, *files in zip(settings, options.compressed, *outputs, strict=True):
         compress_model(options.model, name, setting, file)
