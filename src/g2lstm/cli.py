@@ -110,9 +110,11 @@ def _add_result(verb):
 
 def _add_compression(verb):
     verb.add_argument(
-        "--compressions", type=json.loads, help="JSON: evaluate the model compressed at these"
+        "--compressions", type=json.loads, help="JSON: name -> setting; compress at each, evaluate"
     )
-    verb.add_argument("--compressed", nargs="+", help="output: the compressed models")
+    verb.add_argument(
+        "--compressed", nargs="+", default=[], help="output: models, in the order of the settings"
+    )
 
 
 def _add_machine(verb):

@@ -5,10 +5,10 @@ Heavy modules are imported by the verb that needs them.
 
 import os
 import sys
-from operator import itemgetter
 from pathlib import Path
 
 from g2lstm.config import ROOT
+from g2lstm.errors import UserError
 
 PUBLISHED = ROOT / "resources" / "published.yaml"
 CLAIMS = ROOT / "resources" / "claims.yaml"
@@ -108,12 +108,15 @@ def _models(options, *outputs):
     from g2lstm.compress.model_file import compress_model
 
     if options.compressions is None:
-        yield options.model, {**options.labels, "setting": "original"}, *map(itemgetter(0), outputs)
+        outputs = (files[0] for files in outputs)
+        yield options.model, {**options.labels, "setting": "original"}, *outputs
         return
     settings = options.compressions.items()
-    for (name, setting), file, *files in zip(settings, options.compressed, *outputs, strict=True):
-        compress_model(options.model, name, setting, file)
-        yield file, {**options.labels, "setting": name}, *files
+    for (name, setting), *files in zip(settings, options.compressed, *outputs, strict=True):
+        if not all(Path(file).name.startswith(f"{name}.") for file in files):
+            raise UserError(f"{files[0]}: not named after {name}; give files in order of settings")
+        compress_model(options.model, name, setting, files[0])
+        yield files[0], {**options.labels, "setting": name}, *files[1:]
 
 
 def significance(options):

@@ -104,7 +104,7 @@ def test_one_command_compresses_at_every_setting_and_evaluates_what_it_wrote(tra
     folder, _ = trained
     names = sorted(SETTINGS)
     outputs = {
-        option: [str(folder / f"all-{name}.{option}") for name in names]
+        option: [str(folder / f"{name}.all.{option}") for name in names]
         for option in ("plain", "cache", "compressed")
     }
     arguments = {

@@ -50,6 +50,11 @@ def test_a_table_of_another_preset_can_be_asked_for_by_its_path(snakemake):
     assert job_counts(run.stdout)["train"] == 18
 
 
+def test_a_key_that_does_not_fit_the_other_presets_does_no_harm(snakemake):
+    key = "lm={settings: {svd-k300: {method: svd, k: 300}}}"
+    assert snakemake("--dry-run", "--config", "preset=paper", key).returncode == 0
+
+
 def test_two_seeds_train_twice_as_much(snakemake):
     run = snakemake("--dry-run", "--config", "seeds=[1,2]")
     assert job_counts(run.stdout)["train"] == 24
@@ -59,6 +64,7 @@ def test_two_seeds_train_twice_as_much(snakemake):
     ("override", "words"),
     [
         ("preset=huge", ["preset", "'huge'", "demo, paper, small"]),
+        ("preset=[demo]", ["preset", "demo, paper, small"]),
         ("sedes=[1]", ["unknown key", "sedes", "seeds"]),
         ("lm={settings: {svd-k16: {k: 500}}}", ["lm.settings.svd-k16.k", "500", "1 to 64"]),
         ("lm={model: {dropout: {input: -0.5}}}", ["lm.model.dropout.input", "-0.5", "at least 0"]),

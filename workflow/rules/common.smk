@@ -3,7 +3,6 @@ import shlex
 import shutil
 from contextlib import suppress
 from functools import cache
-from itertools import product
 
 from g2lstm import config as g2config
 from g2lstm.errors import UserError
@@ -39,7 +38,7 @@ def resolved(preset):
 def settings(preset=None):
     """Return the complete configuration of a preset; stop with one line when it is wrong."""
     try:
-        return resolved(preset or config.get("preset"))
+        return resolved(None if preset == config.get("preset") else preset)
     except UserError as error:
         sys.exit(str(error))
 

@@ -1,6 +1,8 @@
-# Perplexity or BLEU of every model and of all its compressed forms. One job compresses a model at every
-# setting and evaluates what it wrote: to start a process for each takes longer than most of them.
-# Outputs of a rule have fixed names, and the settings belong to preset and task: hence the loops.
+# Perplexity or BLEU of every model and of all its compressed forms. One job compresses a model at
+# every setting and evaluates what it wrote: to start a process for each takes longer than most of
+# them. Outputs of a rule have fixed names, and settings belong to preset and task: hence the loops.
+from itertools import product
+
 EVALUATE = (
     "python -m g2lstm evaluate --model {input.model} {params.compressions} --corpus {input.corpus}"
     " --labels {params.labels:q} --settings {params.settings:q} --splits {params.splits}"
@@ -173,6 +175,10 @@ for preset, pair in product(usable_presets(), TRANSLATION):
             " ({wildcards.preset})"
         shell:
             TRANSLATE
+
+
+# A later rule that forgets the wildcards shall not find these.
+del preset, pair, names
 
 
 rule significance:

@@ -44,6 +44,8 @@ class LMTraining(TrainingRun):
     initial : name -> tensor of the model to finetune; None for a new model
     """
 
+    scalars = (*TrainingRun.scalars, "steps", "losses")
+
     def __init__(self, job, corpus, folder, device, initial=None):
         model = build_model(job, corpus.vocabulary_size)
         if initial is not None:
@@ -141,8 +143,6 @@ class LMTraining(TrainingRun):
         self.model.train()
         self._check_finite(loss)
         return loss
-
-    scalars = (*TrainingRun.scalars, "steps", "losses")
 
     def state(self):
         """Return ``(tensors, meta)`` that :meth:`restore` needs to go on bit for bit."""

@@ -32,6 +32,8 @@ class NMTTraining(TrainingRun):
     device : torch device
     """
 
+    scalars = (*TrainingRun.scalars, "updates", "rate", "waited", "clip_next")
+
     def __init__(self, job, corpus, folder, device):
         model = build_model(job, len(corpus.vocabulary)).to(device).train()
         super().__init__(job, model, _optimiser(job, model), folder, device)
@@ -138,8 +140,6 @@ class NMTTraining(TrainingRun):
         self.clip_next = not self.clip_next
         if self.rate <= SMALLEST_SHARE * self.settings["lr"]:
             self.finished, self.stopped = True, "patience"
-
-    scalars = (*TrainingRun.scalars, "updates", "rate", "waited", "clip_next")
 
     def restore(self, tensors, meta):
         """Take up the state of a checkpoint."""

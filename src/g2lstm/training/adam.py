@@ -8,6 +8,7 @@ class Adam:
 
     def __init__(self, parameters, clip=None):
         self.parameters, self.clip = list(parameters), clip
+        # fused: one pass over memory, four times faster on a CPU; it wants "step" on the device
         self.inner = torch.optim.Adam(self.parameters, fused=True)
         for parameter in self.parameters:
             self.inner.state[parameter] = {

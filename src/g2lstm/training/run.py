@@ -16,7 +16,9 @@ STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the devic
 class TrainingRun:
     """State of one training run, as :func:`g2lstm.training.loop.run` drives it.
 
-    A subclass has ``step()`` and ``progress`` (where the run stands, in words).
+    A subclass has ``step()`` and ``progress`` (where the run stands, in words), calls
+    :meth:`_start_sums` where a new mean of the loss begins, and saves what else it needs: numbers
+    by their names in ``scalars``, tensors by extending :meth:`state` and :meth:`restore`.
 
     Parameters
     ----------
