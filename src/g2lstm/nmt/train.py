@@ -54,7 +54,8 @@ class NMTTraining(TrainingRun):
     @property
     def progress(self):
         """Where the run stands, in words."""
-        return f"epoch {self.epoch}, batch {self.position} of {len(self.order)}"
+        where = f"epoch {self.epoch}, batch {self.position} of {len(self.order)}"
+        return f"{where}, after {self.updates} updates"
 
     def step(self):
         """Train on the next batch; validate when it is time."""
