@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from g2lstm import config
+from g2lstm.cells import kernels
 from g2lstm.compress.model_file import measure
 from g2lstm.data.corpus import Corpus
 from g2lstm.data.parallel import ParallelCorpus
@@ -33,8 +34,8 @@ from g2lstm.training.tensors import load_tensors
 
 
 def train(
-    job, labels, corpus, model, record, initial=None, device_name="auto", threads=None,
-    checkpoint_minutes=5, time_budget=None,
+    job, labels, corpus, model, record, initial=None, device_name="auto", kernel="auto",
+    threads=None, checkpoint_minutes=5, time_budget=None,
 ):  # fmt: skip
     """Train or finetune as ``job`` says and publish the best model.
 
@@ -44,18 +45,22 @@ def train(
     labels : what identifies the run in its record (preset, variant)
     corpus, initial : input files; ``initial`` is the model to finetune
     model, record : output files; checkpoints go to ``ckpt/<key>/`` beside ``model``
+    kernel : of the recurrence, see :mod:`g2lstm.cells.kernels`
     time_budget : minutes after which the run saves and stops, or None
 
     Raises :class:`g2lstm.training.loop.Interrupted` when the run was stopped and saved.
     """
     started = time.time()
     chosen = device.choose(device_name, threads)
+    kernels.want(kernel)
+    kernel = kernels.choose(chosen.type)
     hashes = {"corpus": file_sha256(corpus)}
     if initial is not None:
         hashes["initial"] = file_sha256(initial)
     key = checkpoint.job_key(job, STAGE_VERSION[job["task"]], *hashes.values())
     folder = Path(model).parent / "ckpt" / key
-    print(f"training on {chosen}, checkpoints in {folder}", file=sys.stderr, flush=True)
+    where = f"{chosen}, kernel {kernel}"
+    print(f"training on {where}, checkpoints in {folder}", file=sys.stderr, flush=True)
     with checkpoint.locked(folder):
         torch.manual_seed(int(digest([job["seed"], job["stage"]])[:8], 16))
         training = _training(job, corpus, folder, chosen, initial)
@@ -63,7 +68,7 @@ def train(
         loop.run(training, folder, 60 * checkpoint_minutes, budget)
         _publish(folder, model)
     write_record(record, {**labels, **_summary(job, training), "data": hashes})
-    write_provenance(record, started, device=str(chosen))
+    write_provenance(record, started, device=str(chosen), kernel=kernel)
 
 
 def _training(job, corpus, folder, chosen, initial):

@@ -16,7 +16,7 @@ TRANSLATION = tuple(PAIRS)
 TASKS = ("lm", *TRANSLATION)
 FINAL_STAGE = {"lm": "finetune", "de-en": "train", "en-de": "train"}
 # Raise by hand when a change of code or of a default changes what a training run computes.
-STAGE_VERSION = {"lm": 3, "de-en": 2, "en-de": 2}
+STAGE_VERSION = {"lm": 4, "de-en": 3, "en-de": 3}
 TABLE_TASKS = {  # what a table is about
     **dict.fromkeys(("table1", "table3", "table6", "table7"), ("lm",)),
     **dict.fromkeys(("table2", "tableS1", "tableS2"), TRANSLATION),

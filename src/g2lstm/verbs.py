@@ -62,8 +62,8 @@ def train(options):
     try:
         stages.train(
             options.job, options.labels, options.corpus, options.model, options.record,
-            options.initial, options.device, options.threads, options.checkpoint_minutes,
-            options.time_budget,
+            options.initial, options.device, options.kernel, options.threads,
+            options.checkpoint_minutes, options.time_budget,
         )  # fmt: skip
     except Interrupted as interrupted:
         print(f"{interrupted}; the same command goes on from there", file=sys.stderr)

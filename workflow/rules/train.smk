@@ -16,10 +16,11 @@ rule train:
     conda:
         "../../envs/torch.yaml"
     threads: threads("train")
-    # Device and minutes do not decide the result: a change of a resource runs nothing again.
+    # Device, kernel and minutes do not decide the result: a change of a resource runs nothing again.
     resources:
         gpu=gpus(),
         device=settings()["device"],
+        kernel=settings()["kernel"],
         checkpoint_minutes=str(settings()["checkpoint_minutes"]),
     params:
         job=training_job,
@@ -32,4 +33,4 @@ rule train:
         "exec python -m g2lstm train --job {params.job:q} --labels {params.labels:q}"
         " --corpus {input.corpus} --initial {input.initial} --model {output.model}"
         " --record {output.record} --checkpoint-minutes {resources.checkpoint_minutes}"
-        " --device {resources.device} --threads {threads} &> {log}"
+        " --device {resources.device} --kernel {resources.kernel} --threads {threads} &> {log}"

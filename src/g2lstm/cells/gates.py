@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from g2lstm.cells.counter import GumbelNoise, rounded
 from g2lstm.errors import UserError
 
 POLICIES = ("plain", "sharpened", "gumbel")
@@ -26,8 +27,8 @@ class GatePolicy:
     ==========  ==========================  ==============  =====================
 
     L = log(U + ε) - log(1 - U + ε) with U uniform on (0, 1), B is 1 with probability ``p``; both
-    are drawn afresh for each time step, unit and example. With ``p`` = 0 a gumbel gate is plain:
-    without noise there is no division by τ either.
+    are drawn afresh for each time step, unit and example (:mod:`g2lstm.cells.counter`). With ``p``
+    = 0 a gumbel gate is plain: without noise there is no division by τ either.
     """
 
     kind: str = "plain"
@@ -42,6 +43,8 @@ class GatePolicy:
             raise UserError(f"tau = {self.tau}: a temperature must be above 0")
         if not 0 <= self.p <= 1:
             raise UserError(f"p = {self.p}: a probability must lie in [0, 1]")
+        if self.p > 0 and rounded(self.p) == 0:
+            raise UserError(f"p = {self.p}: too small to be drawn with 16 bits; use 0 or 1e-5")
         if self.eps <= 0:
             raise UserError(f"eps = {self.eps}: must be above 0")
 
@@ -57,42 +60,18 @@ class GatePolicy:
         return self.kind == "gumbel" and self.p > 0
 
 
-def gumbel_noise(steps, batch, hidden, policy, like):
-    """Draw B·L for the input and forget gates of one chunk: (steps, batch, 2 · hidden).
+def scaled(tau, *weights):
+    """Return ``weights``, each (4 · hidden, ...), with the rows of input and forget gate over τ.
 
-    One uniform number v gives both draws: B = [v < p], and v / p is again uniform given B = 1.
-    Type and device are those of ``like``; numbers come from PyTorch's default generator.
+    σ((x·W + h·U + b) / τ) is an LSTM with these rows divided by τ: a plain LSTM needs to know no τ.
     """
-    v = torch.rand(steps, batch, 2 * hidden, dtype=like.dtype, device=like.device)
-    silent = v >= policy.p
-    u = v.div_(policy.p)
-    # log(u + ε) - log(1 - u + ε) with one logarithm, in place because fresh memory is dear; a
-    # silent gate has log(1) = 0, and the logarithm of a negative number would be slow.
-    ratio = u + policy.eps
-    return ratio.div_(u.neg_().add_(1 + policy.eps)).masked_fill_(silent, 1.0).log_()
-
-
-def temperature_scale(policy, training, bias):
-    """Return the factor of each row of a weight matrix, 1/τ for input and forget gate, else 1.
-
-    (4 · hidden), like ``bias``; None for τ = 1. σ((x·W + h·U + b) / τ) is an LSTM with these rows
-    divided by τ: no kernel needs to know τ.
-    """
-    tau = policy.temperature(training)
     if tau == 1.0:
-        return None
-    scale = torch.ones_like(bias)
-    scale[: len(bias) // 2] = 1.0 / tau
-    return scale
+        return weights
+    scale = torch.ones(len(weights[0]), dtype=weights[0].dtype, device=weights[0].device)
+    scale[: len(scale) // 2] = 1.0 / tau
+    return tuple(w * (scale[:, None] if w.dim() == 2 else scale) for w in weights)
 
 
-def training_noise(steps, batch, policy, bias):
-    """Return the noise that training adds to scaled pre-activations, B·L/τ; None without noise.
-
-    (steps, batch, 2 · hidden) for a ``bias`` of 4 · hidden.
-    """
-    if not policy.noisy:
-        return None
-    noise = gumbel_noise(steps, batch, len(bias) // 4, policy, like=bias)
-    noise /= policy.tau
-    return noise
+def training_noise(steps, batch, hidden, policy, device):
+    """Return the :class:`g2lstm.cells.counter.GumbelNoise` of a chunk; None without noise."""
+    return GumbelNoise(steps, batch, hidden, policy, device) if policy.noisy else None

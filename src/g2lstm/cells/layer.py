@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
-from g2lstm.cells import pytorch
-from g2lstm.cells.gates import GatePolicy, temperature_scale, training_noise
+from g2lstm.cells import kernels
+from g2lstm.cells.counter import WeightDrop
+from g2lstm.cells.gates import GatePolicy, scaled, training_noise
 
 
 class LSTMLayer(nn.Module):
@@ -18,7 +19,7 @@ class LSTMLayer(nn.Module):
     """
 
     def __init__(
-        self, inputs, hidden, policy=None, weight_drop=0.0, context=0, kernel=pytorch.lstm
+        self, inputs, hidden, policy=None, weight_drop=0.0, context=0, kernel=kernels.lstm
     ):
         super().__init__()
         self.kernel = kernel
@@ -52,37 +53,30 @@ class LSTMLayer(nn.Module):
         hidden) and the new state. In training mode the noise is fresh for each step, unit and
         example, and the weight-drop mask fresh for each call.
         """
-        weights = self.effective_weights()
         if context is not None:
             x = torch.cat([x, context], dim=2)
         if not self.training:
-            return _evaluate(x, state, *weights)
-        noise = training_noise(*x.shape[:2], self.policy, self.bias)
-        y, h, c = self.kernel(x, *state, *weights, noise)
+            return _evaluate(x, state, *self.effective_weights())
+        noise = training_noise(*x.shape[:2], self.hidden, self.policy, x.device)
+        drop = None
+        if self.weight_drop > 0:
+            drop = WeightDrop(*self.weight_hh.shape, self.weight_drop, x.device)
+        weights = (self._input_weight(), self.weight_hh, self.bias)
+        y, h, c = self.kernel(x, *state, *weights, noise, drop, self.policy.temperature(True))
         return y, (h, c)
 
     def effective_weights(self):
-        """Return ``(weight_ih, weight_hh, bias)`` of a plain LSTM that computes this layer.
+        """Return ``(weight_ih, weight_hh, bias)`` of a plain LSTM that is this layer in test mode.
 
-        Temperature and weight drop (one mask for this call) are applied; the matrix of the
-        context stands beside that of the input.
+        The temperature is applied; the matrix of the context stands beside that of the input.
         """
-        scale = temperature_scale(self.policy, self.training, self.bias)
-        weight_ih, bias = self.weight_ih, self.bias
-        if hasattr(self, "weight_ctx"):
-            weight_ih = torch.cat([weight_ih, self.weight_ctx], dim=1)
-        if scale is not None:
-            weight_ih, bias = weight_ih * scale[:, None], bias * scale
-        return weight_ih, self._recurrent_weight(scale), bias
+        weights = self._input_weight(), self.weight_hh, self.bias
+        return scaled(self.policy.temperature(False), *weights)
 
-    def _recurrent_weight(self, scale):
-        """Return ``weight_hh`` after weight drop (one mask for this call) and temperature."""
-        if not (self.training and self.weight_drop > 0):
-            return self.weight_hh if scale is None else self.weight_hh * scale[:, None]
-        factor = torch.rand_like(self.weight_hh).ge_(self.weight_drop).div_(1 - self.weight_drop)
-        if scale is not None:
-            factor *= scale[:, None]
-        return self.weight_hh * factor
+    def _input_weight(self):
+        if not hasattr(self, "weight_ctx"):
+            return self.weight_ih
+        return torch.cat([self.weight_ih, self.weight_ctx], dim=1)
 
 
 def _evaluate(x, state, weight_ih, weight_hh, bias):

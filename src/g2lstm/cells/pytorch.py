@@ -9,10 +9,16 @@ one product each at the end. Inside, units come before examples: ``weight · h``
 import torch
 from torch.autograd.function import once_differentiable
 
+from g2lstm.cells.gates import scaled
 
-def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None):
+
+def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0):
     """Same contract as :func:`g2lstm.cells.reference.lstm`; float32 or float64, any device."""
-    return _LSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, noise)
+    if drop is not None:
+        weight_hh = weight_hh * drop.factor(weight_hh.dtype)
+    weight_ih, weight_hh, bias = scaled(tau, weight_ih, weight_hh, bias)
+    values = None if noise is None else noise.values(x.dtype).div_(tau)
+    return _LSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, values)
 
 
 def turned(array):
@@ -85,8 +91,7 @@ class _LSTM(torch.autograd.Function):
         flat = by_rows.view(steps * batch, 4 * hidden)
         d_x = (flat @ weight_ih).view(steps, batch, -1) if ctx.needs_input_grad[0] else None
         d_weight_hh = flat.T @ turned(h[:-1]).view(steps * batch, hidden)
-        d_noise = by_rows[:, :, : 2 * hidden] if ctx.needs_input_grad[6] else None
-        return d_x, d_h.T, d_c.T, flat.T @ rows, d_weight_hh, flat.sum(0), d_noise
+        return d_x, d_h.T, d_c.T, flat.T @ rows, d_weight_hh, flat.sum(0), None
 
 
 def _local_derivatives(gates, c_old, tanh_c):

@@ -3,8 +3,8 @@
 import torch
 
 
-def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None):
-    """Run an LSTM layer over a chunk (Li et al. 2018, equations (2) - (7)).
+def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0):
+    """Run an LSTM layer over a chunk (Li et al. 2018, equations (2) - (7), (11), (12)).
 
     Parameters
     ----------
@@ -13,8 +13,10 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None):
     weight_ih : (4 · hidden, inputs); rows of input gate, forget gate, candidate, output gate
     weight_hh : (4 · hidden, hidden), same order
     bias : (4 · hidden)
-    noise : (steps, batch, 2 · hidden) or None, added to the pre-activations of the input and
-        forget gates
+    noise : :class:`g2lstm.cells.counter.GumbelNoise` or None, added to the pre-activations of the
+        input and forget gates
+    drop : :class:`g2lstm.cells.counter.WeightDrop` or None, of ``weight_hh``
+    tau : temperature by which the pre-activations of these two gates, noise included, are divided
 
     Returns
     -------
@@ -22,12 +24,15 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None):
     h, c : (batch, hidden), the state after the last step
     """
     hidden = weight_hh.shape[1]
+    values = None if noise is None else noise.values(x.dtype)
+    if drop is not None:
+        weight_hh = weight_hh * drop.factor(x.dtype)
     h, c, outputs = h0, c0, []
     for t, x_t in enumerate(x):
         i, f, g, o = (x_t @ weight_ih.T + h @ weight_hh.T + bias).split(hidden, dim=1)
-        if noise is not None:
-            i, f = i + noise[t, :, :hidden], f + noise[t, :, hidden:]
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        if values is not None:
+            i, f = i + values[t, :, :hidden], f + values[t, :, hidden:]
+        c = torch.sigmoid(f / tau) * c + torch.sigmoid(i / tau) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
         outputs.append(h)
     return torch.stack(outputs), h, c

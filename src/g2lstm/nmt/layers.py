@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from g2lstm.cells.gates import GatePolicy, temperature_scale, training_noise
+from g2lstm.cells.gates import GatePolicy, scaled, training_noise
 from g2lstm.nmt.attention import attention_lstm
 
 
@@ -50,25 +50,27 @@ class AttentionLayer(nn.Module):
         """
         weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = self.effective_weights()
         projected = torch.nn.functional.linear(words, weight_ih, bias)
-        steps, batch = words.shape[:2]
-        noise = None
-        if self.training and self.policy.noisy:
-            first = training_noise(steps, batch, self.policy, self.bias)
+        first, second = self._noise(*words.shape[:2]), self._noise(*words.shape[:2])
+        if first is not None:
             projected = projected + torch.nn.functional.pad(first, (0, 2 * self.hidden))
-            noise = training_noise(steps, batch, self.policy, self.bias)
         return self.kernel(
             projected, source.h0, source.annotations, source.keys, source.mask, weight_hh,
-            self.weight_query, self.score, weight_nl, weight_ctx, bias_nl, noise,
+            self.weight_query, self.score, weight_nl, weight_ctx, bias_nl, second,
         )  # fmt: skip
 
     def effective_weights(self):
         """Return matrices and biases of both transitions with the temperature applied."""
         names = ("weight_ih", "weight_hh", "bias", "weight_nl", "weight_ctx", "bias_nl")
         weights = [getattr(self, name) for name in names]
-        scale = temperature_scale(self.policy, self.training, self.bias)
-        if scale is None:
-            return weights
-        return [w * (scale[:, None] if w.dim() == 2 else scale) for w in weights]
+        return scaled(self.policy.temperature(self.training), *weights)
+
+    def _noise(self, steps, batch):
+        """Return the noise of one transition over τ, (steps, batch, 2 · hidden); None in test."""
+        policy = self.policy
+        if not (self.training and policy.noisy):
+            return None
+        noise = training_noise(steps, batch, self.hidden, policy, self.bias.device)
+        return noise.values(self.bias.dtype).div_(policy.tau)
 
 
 def orthogonal_by_gates(matrix):

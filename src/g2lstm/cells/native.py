@@ -1,0 +1,136 @@
+"""Training kernel in C++ (native.cpp): noise and weight drop are drawn inside the recurrence.
+
+The products that do not depend on the recurrence are PyTorch's, as in :mod:`g2lstm.cells.pytorch`.
+"""
+
+import ctypes
+import functools
+from ctypes import POINTER, Structure, c_double, c_int, c_int32, c_int64, c_void_p
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from g2lstm.cells import build
+
+TYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
+
+
+class Sizes(Structure):
+    """Steps, batch, hidden units, and units of a stored row of hidden states."""
+
+    _fields_ = [(name, c_int64) for name in ("steps", "batch", "hidden", "padded")]
+
+
+class Noise(Structure):
+    """What names the gate noise; ``limit`` 0 is none."""
+
+    _fields_ = [("rows", c_void_p), ("columns", c_void_p), ("limit", c_double), ("eps", c_double)]
+
+
+class Drop(Structure):
+    """What names the weight-drop mask; ``limit`` 0 is none."""
+
+    _fields_ = [("rows", c_void_p), ("columns", c_void_p), ("limit", c_int32)]
+
+
+@functools.cache
+def library(dtype):
+    """Return the library, ready for operands of ``dtype``; raise build.Unavailable when it is not.
+
+    What a step of the kernel needs of the CPU is tried once, outside its threads.
+    """
+    found = build.load()
+    found.unusable.restype = ctypes.c_char_p
+    sizes, pointer = POINTER(Sizes), c_void_p
+    found.lstm_forward.argtypes = [
+        c_int, sizes, pointer, pointer, Noise, pointer, Drop, c_double, pointer, pointer, pointer,
+    ]  # fmt: skip
+    found.lstm_backward.argtypes = [
+        c_int, sizes, pointer, pointer, pointer, pointer, Drop, c_double, pointer, pointer,
+        pointer, pointer,
+    ]  # fmt: skip
+    found.drop_weights.argtypes = [c_int, c_int64, c_int64, pointer, Drop]
+    for function in (found.lstm_forward, found.lstm_backward, found.drop_weights):
+        function.restype = None
+    problem = found.unusable(TYPES[dtype])
+    if problem:
+        raise build.Unavailable(f"{dtype}: {problem.decode().splitlines()[0]}")
+    return found
+
+
+def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None):
+    """Same contract as :func:`g2lstm.cells.reference.lstm`; on the CPU.
+
+    ``operands`` is the type of both sides of a product (bfloat16, float32 or float64; None: that
+    of ``x``). State, gates and sums have the type of ``x``, or float32 for bfloat16.
+    """
+    operands = operands or x.dtype
+    return _LSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, noise, drop, tau, operands)
+
+
+class _LSTM(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, h0, c0, weight_ih, weight_hh, bias, noise, drop, tau, operands):
+        steps, batch, inputs = x.shape
+        hidden = weight_hh.shape[1]
+        state = torch.promote_types(operands, torch.float32)
+        # The micro-kernel takes bfloat16 in pairs: an odd row gets one more zero.
+        padded = hidden + hidden % 2 if operands == torch.bfloat16 else hidden
+        rows = x.reshape(steps * batch, inputs).to(operands)
+        weight_ih, recurrent = weight_ih.to(operands), weight_hh.to(state).contiguous()
+        bias = bias.to(state).contiguous()
+        projected = torch.mm(rows, weight_ih.T)
+        # Gates may take the place of what they are computed from, element by element.
+        gates = projected if operands == state else projected.to(state)
+        h = torch.zeros(steps + 1, batch, padded, dtype=operands)
+        c = torch.empty(steps + 1, batch, hidden, dtype=state)
+        h[0, :, :hidden], c[0] = h0, c0
+        ctx.sizes, ctx.tau = Sizes(steps, batch, hidden, padded), tau
+        ctx.drop, ctx.keys = _drop(drop), drop  # the keys live as long as pointers to them
+        library(operands).lstm_forward(
+            TYPES[operands], ctx.sizes, projected.data_ptr(), bias.data_ptr(), _noise(noise),
+            recurrent.data_ptr(), ctx.drop, tau, gates.data_ptr(), c.data_ptr(), h.data_ptr(),
+        )  # fmt: skip
+        ctx.save_for_backward(rows, weight_ih, recurrent, gates, h, c)
+        y = h[1:, :, :hidden].to(x.dtype, copy=True)
+        return y, y[-1].clone(), c[-1].to(x.dtype, copy=True)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_y, grad_h, grad_c):
+        rows, weight_ih, recurrent, gates, h, c = ctx.saved_tensors
+        steps, batch, hidden = len(c) - 1, *c.shape[1:]
+        operands, state, kind = h.dtype, c.dtype, grad_y.dtype
+        compiled = library(operands)
+        grad_y = grad_y.to(state).contiguous()
+        d_h, d_c = (g.to(state, copy=True).contiguous() for g in (grad_h, grad_c))
+        delta = torch.empty(steps * batch, 4 * hidden, dtype=operands)
+        d_bias = torch.zeros(4 * hidden, dtype=state)
+        compiled.lstm_backward(
+            TYPES[operands], ctx.sizes, grad_y.data_ptr(), gates.data_ptr(), c.data_ptr(),
+            recurrent.data_ptr(), ctx.drop, ctx.tau, d_h.data_ptr(), d_c.data_ptr(),
+            delta.data_ptr(), d_bias.data_ptr(),
+        )  # fmt: skip
+        d_x = torch.mm(delta, weight_ih).view(steps, batch, -1) if ctx.needs_input_grad[0] else None
+        before = h[:-1].flatten(0, 1)[:, :hidden]
+        d_weight_hh = torch.mm(delta.T, before).to(state)
+        if ctx.drop.limit:
+            compiled.drop_weights(
+                TYPES[operands], *d_weight_hh.shape, d_weight_hh.data_ptr(), ctx.drop
+            )
+        d_weight_ih = torch.mm(delta.T, rows)
+        gradients = (d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias)
+        return *(None if g is None else g.to(kind) for g in gradients), None, None, None, None
+
+
+def _noise(noise):
+    if noise is None:
+        return Noise(limit=0)
+    rows, columns = noise.halves.row_keys, noise.halves.column_keys
+    return Noise(rows.data_ptr(), columns.data_ptr(), noise.limit, noise.eps)
+
+
+def _drop(drop):
+    if drop is None:
+        return Drop(limit=0)
+    return Drop(drop.halves.row_keys.data_ptr(), drop.halves.column_keys.data_ptr(), drop.limit)

@@ -1,0 +1,179 @@
+"""Every training kernel against the step-by-step definition, and the choice between them."""
+
+import os
+
+import pytest
+import torch
+from torch.autograd import gradcheck
+
+from g2lstm.cells import GatePolicy, build, kernels, native, pytorch, reference
+from g2lstm.cells.counter import GumbelNoise, WeightDrop
+from g2lstm.errors import UserError
+
+GUMBEL = GatePolicy("gumbel", tau=0.9, p=0.2)
+SIZES = [(20, 40, 115), (1, 16, 33), (33, 7, 130), (2, 300, 600)]
+
+
+def skip_without(kernel, dtype=torch.float64):
+    if kernel is native.lstm:
+        try:
+            native.library(dtype)
+        except build.Unavailable as reason:
+            pytest.skip(str(reason))
+
+
+@pytest.fixture(params=kernels.KERNELS.values(), ids=kernels.KERNELS)
+def kernel(request):
+    skip_without(request.param)
+    return request.param
+
+
+def arguments(steps, batch, inputs, hidden, dtype=torch.float64, seed=7):
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape, scale=1.0):
+        values = torch.randn(*shape, generator=generator, dtype=torch.float64) * scale
+        return values.to(dtype).requires_grad_()
+
+    return [
+        draw(steps, batch, inputs),
+        draw(batch, hidden),
+        draw(batch, hidden),
+        draw(4 * hidden, inputs, scale=hidden**-0.5),
+        draw(4 * hidden, hidden, scale=hidden**-0.5),
+        draw(4 * hidden, scale=hidden**-0.5),
+    ]
+
+
+def draws(steps, batch, hidden):
+    """Noise, weight drop and temperature of a training step, always the same."""
+    noise = GumbelNoise(steps, batch, hidden, GUMBEL, seed=11)
+    return noise, WeightDrop(4 * hidden, hidden, 0.3, seed=5), GUMBEL.tau
+
+
+def outputs_and_gradients(kernel, args, *others, **options):
+    outputs = kernel(*args, *others, **options)
+    generator = torch.Generator().manual_seed(3)
+    loss = sum(
+        (o * torch.randn(o.shape, generator=generator, dtype=torch.float64).to(o)).sum()
+        for o in outputs
+    )
+    return [*outputs, *torch.autograd.grad(loss, args)]
+
+
+def error(got, want):
+    """Return the largest relative error of the tensors of two lists."""
+    return max(
+        ((a.double() - b.double()).norm() / b.double().norm()).item()
+        for a, b in zip(got, want, strict=True)
+    )
+
+
+@pytest.mark.parametrize("hidden", [3, 5])
+@pytest.mark.parametrize("noisy", [True, False])
+def test_gradcheck_of_the_hand_written_backward(kernel, hidden, noisy):
+    args = arguments(4, 2, 3, hidden)
+    others = draws(4, 2, hidden) if noisy else ()
+    assert gradcheck(lambda *inputs: kernel(*inputs, *others), args)
+
+
+@pytest.mark.parametrize(("batch", "inputs", "hidden"), SIZES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 3e-6)])
+def test_equals_the_definition(kernel, batch, inputs, hidden, dtype, tolerance):
+    args = arguments(9, batch, inputs, hidden, dtype)
+    others = draws(9, batch, hidden)
+    got = outputs_and_gradients(kernel, args, *others)
+    assert error(got, outputs_and_gradients(reference.lstm, args, *others)) < tolerance
+    plain = outputs_and_gradients(reference.lstm, args)
+    assert error(outputs_and_gradients(kernel, args), plain) < tolerance
+    assert error(got, plain) > 0.01
+
+
+def test_bfloat16_operands_are_as_exact_as_their_digits():
+    skip_without(native.lstm, torch.bfloat16)
+    args, others = arguments(9, 20, 40, 115, torch.float32), draws(9, 20, 115)
+    got = outputs_and_gradients(native.lstm, args, *others, operands=torch.bfloat16)
+    assert error(got, outputs_and_gradients(reference.lstm, args, *others)) < 2e-2
+
+
+def test_bits_of_the_recurrence_do_not_depend_on_the_number_of_threads():
+    """Of all but the gradient of the input: one product, whose sums MKL may split among threads."""
+    skip_without(native.lstm, torch.float32)
+    args, others = arguments(12, 20, 80, 200, torch.float32), draws(12, 20, 200)
+    threads = torch.get_num_threads()
+    try:
+        results = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(outputs_and_gradients(native.lstm, args, *others))
+            del results[-1][3]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_same_seeds_give_the_same_bits(kernel):
+    args = arguments(12, 20, 80, 200, torch.float32)
+    first = outputs_and_gradients(kernel, args, *draws(12, 20, 200))
+    second = outputs_and_gradients(kernel, args, *draws(12, 20, 200))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.fixture
+def own_choice(monkeypatch, tmp_path):
+    """Let a test choose kernels anew with an empty cache of compiled libraries."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    native.library.cache_clear()
+    kernels.choose.cache_clear()
+    yield
+    monkeypatch.undo()
+    native.library.cache_clear()
+    kernels.want("auto")
+
+
+def test_without_a_compiler_training_goes_on_with_a_notice(own_choice, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", os.devnull)
+    assert kernels.choose("cpu") == "pytorch"
+    assert kernels.choose("cpu") == "pytorch"
+    notice = capsys.readouterr().err
+    assert notice.count("\n") == 1
+    assert "no C++ compiler" in notice
+    with pytest.raises(UserError, match=r"no C\+\+ compiler"):
+        kernels.want("native")
+
+
+def test_a_compiler_that_fails_is_reported(own_choice, monkeypatch, tmp_path):
+    compiler = tmp_path / "c++"
+    compiler.write_text("#!/bin/sh\necho 'native.cpp:1: error: no such thing' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(build.Unavailable, match="no such thing"):
+        build.load()
+    assert not list(tmp_path.glob("g2lstm/*.so"))
+
+
+def test_a_kernel_that_computes_something_else_is_not_used(own_choice, monkeypatch, capsys):
+    skip_without(native.lstm, torch.float32)
+    monkeypatch.setitem(kernels.KERNELS, "native", reference_with_a_slip)
+    assert kernels.choose("cpu") == "pytorch"
+    assert "self-check" in capsys.readouterr().err
+
+
+def reference_with_a_slip(x, h0, c0, weight_ih, weight_hh, bias, *others):
+    return reference.lstm(x, h0, c0, weight_ih, 0.99 * weight_hh, bias, *others)
+
+
+def test_the_choice_draws_no_random_numbers(own_choice):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    kernels.choose("cpu")
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_pytorch_calls_can_be_asked_for(own_choice):
+    kernels.want("pytorch")
+    assert kernels.choose("cpu") == "pytorch"
+    args = arguments(3, 2, 4, 5)
+    got = outputs_and_gradients(kernels.lstm, args)
+    assert error(got, outputs_and_gradients(pytorch.lstm, args)) == 0
