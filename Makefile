@@ -1,13 +1,14 @@
 # make        set up .venv and run the main job (preset demo)
 # make test   set up .venv and run all tests
-# make bench  print the benchmarks' ratios
+# make bench  run all benchmarks and write their tables to docs/performance.md
+# make bench-peer  set up the environment of JoeyNMT, for the benchmarks to compare with
 # make format put code and rules into the project's form
 PYTHON ?= python3.11
 CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test bench format docs clean
+.PHONY: run test bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
@@ -16,8 +17,14 @@ test: .venv/test.stamp
 	python -m pytest
 
 bench: .venv/run.stamp
+	PYTHONPATH=src python bench/layers.py
 	PYTHONPATH=src python bench/lm_step.py
+	PYTHONPATH=src python bench/cache.py
 	PYTHONPATH=src python bench/nmt.py
+	PYTHONPATH=src python bench/floors.py
+	python bench/report.py
+
+bench-peer: .venv-joeynmt/run.stamp
 
 format: .venv/test.stamp
 	ruff format src tests bench
@@ -28,7 +35,7 @@ docs: .venv/run.stamp
 	PYTHONPATH=src python -m g2lstm document > docs/configuration.md
 
 clean:
-	rm -rf .venv .snakemake logs benchmarks
+	rm -rf .venv .venv-joeynmt .snakemake logs benchmarks
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -39,4 +46,9 @@ clean:
 
 .venv/test.stamp: requirements-dev.txt .venv/run.stamp
 	.venv/bin/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+.venv-joeynmt/run.stamp: bench/joeynmt-requirements.txt
+	$(PYTHON) -m venv .venv-joeynmt
+	.venv-joeynmt/bin/python -m pip install --quiet -r $<
 	touch $@

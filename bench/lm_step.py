@@ -1,95 +1,126 @@
-"""Time of the three LSTM layers of AWD-LSTM at paper size, forward and backward, side by side.
+"""One training step of the paper's language model, and the peak memory of its training.
 
-Contenders take turns within each round, so that a slow moment of the machine hits all of them;
-the table shows medians over the rounds, and the medians of the ratios taken within a round.
+A step is embedding, dropouts, three layers with gate noise and weight drop, softmax over 10,000
+words, activation regularisation, backward pass, clipping and SGD. The naive model runs its layers
+by the definition, step by step in autograd, and keeps all logits. The peak is that of a whole
+training process, short but complete: averaging, validation and checkpoints are in it.
 
-    python bench/lm_step.py [--rounds 7] [--threads 2] [--steps 70] [--batch 20]
+    python bench/lm_step.py [--rounds 7] [--threads 2]
 """
 
-import argparse
-import os
-import statistics
-import time
-from itertools import pairwise
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
-from g2lstm.cells import GatePolicy, LSTMLayer, pytorch, reference
+from comparison import Ratio, compare, record, row, timed, write_results
+from g2lstm import config
+from g2lstm.cells import reference
+from g2lstm.data.corpus import Corpus
+from g2lstm.lm.model import build_model
+from g2lstm.training.optimiser import AveragingSGD
+from machine import facts, prepare
 
-SIZES = (400, 1150, 1150, 400)
-
-
-class Layers(torch.nn.Module):
-    """Our layers with gumbel gates and weight drop, on a given training kernel."""
-
-    def __init__(self, kernel):
-        super().__init__()
-        policy = GatePolicy("gumbel", tau=0.9, p=0.2)
-        self.layers = torch.nn.ModuleList(
-            LSTMLayer(inputs, hidden, policy, weight_drop=0.5, kernel=kernel)
-            for inputs, hidden in pairwise(SIZES)
-        )
-
-    def forward(self, x):
-        for layer in self.layers:
-            x, _ = layer(x, layer.initial_state(x.shape[1]))
-        return x
+VOCABULARY = 10_000
+LONGEST = 90  # rows of a chunk: four standard deviations above the mean length
 
 
-class StockLayers(torch.nn.Module):
-    """``torch.nn.LSTM`` without noise and without weight drop."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = torch.nn.ModuleList(
-            torch.nn.LSTM(inputs, hidden) for inputs, hidden in pairwise(SIZES)
-        )
-
-    def forward(self, x):
-        for layer in self.layers:
-            x, _ = layer(x)
-        return x
+def paper_job():
+    """Return the complete training job of the G² language model of the preset ``paper``."""
+    settings = config.resolve({}, "paper")
+    return config.complete_job(config.training_job(settings, "lm", "g2", 1, "train"))
 
 
-def seconds(model, x):
-    """Return the time of one forward and backward pass."""
-    model.zero_grad(set_to_none=True)
-    started = time.perf_counter()
-    model(x).sum().backward()
-    return time.perf_counter() - started
+def naive(model):
+    """Return ``model`` with layers by the definition."""
+    for layer in model.lstm:
+        layer.kernel = reference.lstm
+    return model
+
+
+def all_logits(model, x, targets):
+    """Return the mean cross-entropy by way of all logits of the chunk."""
+    return F.cross_entropy(model.logits(x).flatten(0, 1), targets.flatten())
+
+
+def training_step(model, cross_entropy, settings):
+    """Return a contender: one update of ``model``, as in :class:`g2lstm.lm.train.LMTraining`."""
+    optimiser = AveragingSGD(model.parameters(), settings["weight_decay"], settings["clip"])
+    tokens = torch.randint(VOCABULARY, (settings["bptt"] + 1, settings["batch"]))
+    rows = model.initial_state(settings["batch"])
+
+    def run():
+        nonlocal rows
+        raw, dropped, state = model(tokens[:-1], rows)
+        rows = [(h.detach(), c.detach()) for h, c in state]
+        loss = cross_entropy(model, dropped, tokens[1:])
+        loss = loss + settings["alpha"] * dropped.pow(2).mean()
+        loss = loss + settings["beta"] * (raw[1:] - raw[:-1]).pow(2).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step(settings["lr"])
+
+    return timed(run)
+
+
+def random_corpus(job):
+    """Return a corpus of random words: three longest chunks to train on, little to validate."""
+    random = np.random.default_rng(0)
+    rows = {"train": 3 * LONGEST + 2, "valid": 400, "test": 400}
+    columns = {"train": job["optimisation"]["batch"], "valid": job["valid_batch"], "test": 1}
+    splits = {
+        name: random.integers(VOCABULARY, size=rows[name] * columns[name], dtype=np.int32)
+        for name in rows
+    }
+    return Corpus([f"w{k}" for k in range(VOCABULARY)], splits)
+
+
+def peak_memory(job, threads):
+    """Return the peak memory (bytes) of a training process of two epochs, the second averaging."""
+    optimisation = {**job["optimisation"], "bptt": LONGEST}
+    schedule = {**job["schedule"], "epochs": 2, "average_after": 1}
+    job = {**job, "optimisation": optimisation, "schedule": schedule}
+    with TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus"
+        random_corpus(job).save(corpus)
+        subprocess.run(
+            [
+                sys.executable, "-m", "g2lstm", "train", "--job", json.dumps(job), "--labels", "{}",
+                "--corpus", corpus, "--model", f"{folder}/model", "--record", f"{folder}/record",
+                "--device", "cpu", "--threads", str(threads),
+            ],
+            check=True,
+        )  # fmt: skip
+    return 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--steps", type=int, default=70)
-    parser.add_argument("--batch", type=int, default=20)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    x = torch.randn(options.steps, options.batch, SIZES[0])
-    contenders = {
-        "naive loop, noise + weight drop": Layers(reference.lstm),
-        "ours, noise + weight drop": Layers(pytorch.lstm),
-        "torch.nn.LSTM, neither": StockLayers(),
-    }
-    for model in contenders.values():
-        seconds(model, x)
-    rounds = [
-        {name: seconds(model, x) for name, model in contenders.items()}
-        for _ in range(options.rounds)
-    ]
-    naive = next(iter(contenders))
-    print(
-        f"forward + backward of layers {'-'.join(map(str, SIZES))}, {options.steps} steps, batch "
-        f"{options.batch}, float32, {options.threads} threads, {options.rounds} rounds"
+    options = prepare(__doc__)
+    job = paper_job()
+    settings = job["optimisation"]
+    # First: a child's peak begins with what its parent holds.
+    peak = peak_memory(job, options.threads)
+    memory = record(
+        "Training of the paper's language model, whole process",
+        [row("peak memory, GB", peak / 1e9, "<= 2.5")],
     )
-    print(f"{'':32s} {'median ms':>10s} {'naive / this':>13s}")
-    for name in contenders:
-        median = statistics.median(r[name] for r in rounds)
-        ratio = statistics.median(r[naive] / r[name] for r in rounds)
-        print(f"{name:32s} {1000 * median:10.0f} {ratio:13.2f}")
+    ours, slow = build_model(job, VOCABULARY), naive(build_model(job, VOCABULARY))
+    contenders = {
+        "naive": training_step(slow, all_logits, settings),
+        "ours": training_step(ours, type(ours).cross_entropy, settings),
+    }
+    steps = compare(
+        f"Training step of the paper's language model, {settings['bptt']} steps, batch "
+        f"{settings['batch']}, {VOCABULARY} words, float32",
+        "step", contenders, [Ratio("naive", "ours", ">= 5")], options.rounds,
+    )  # fmt: skip
+    write_results(options.results / "lm_step.json", facts(), options.rounds, [steps, memory])
 
 
 if __name__ == "__main__":

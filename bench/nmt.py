@@ -1,89 +1,112 @@
-"""Training and beam search of the paper's German-English model, ours beside a naive version.
+"""Training and beam search of the paper's German-English model beside naive versions and JoeyNMT.
 
-Two layers of 256, 25,000 sub-words, random weights, sentences of a fixed length. The naive training
-step runs every LSTM and the attention by their definitions, step by step in autograd, and keeps all
-logits; the naive search translates one sentence after the other, its hypotheses in a Python list.
-Contenders take turns within each round; the table shows medians.
+Two layers of 256, 25,000 sub-words, random weights, sentences of a fixed length, Adam. The naive
+training step runs every LSTM and the attention by their definitions, step by step in autograd, and
+keeps all logits; the naive search translates one sentence after the other, its hypotheses in a
+Python list. JoeyNMT 2.3.0 has the same sizes and dropout rates, but no gate noise and half the
+encoder: it reads in both directions in every layer, so that each direction gets 128 units. It runs
+in a process of its own (``peer.py``) and still takes its turn in every round.
 
-    python bench/nmt.py [--rounds 7] [--threads 2] [--length 25] [--batch 64] [--sentences 8]
+    python bench/nmt.py [--rounds 7] [--threads 2]
 """
-
-import argparse
-import os
-import statistics
-import time
 
 import torch
 import torch.nn.functional as F
 
-from g2lstm.cells import GatePolicy, LSTMLayer, reference
+from comparison import Ratio, compare, timed, write_results
+from g2lstm import config
+from g2lstm.cells import LSTMLayer, reference
 from g2lstm.nmt.beam import beam_search
-from g2lstm.nmt.model import TranslationModel, decoder_step
+from g2lstm.nmt.model import build_model, decoder_step
 from g2lstm.nmt.reference import decode
-from g2lstm.training.adadelta import AdaDelta
+from g2lstm.training.adam import Adam
+from machine import facts, prepare
+from peer import joeynmt
 
-VOCABULARY, BEAM = 25_000, 5
-SETTINGS = {
-    "embedding": 256, "hidden": 256, "layers": 2, "dropout": 0.2, "readout_dropout": 0.5,
-    "zigzag": True, "embedding_std": None,
-}  # fmt: skip
+VOCABULARY, LENGTH, BATCH, BEAM = 25_000, 25, 64, 5
+NAIVE_SENTENCES = 8  # of the naive search, which knows no batches
+RATE, CLIP = 1e-3, 2.0
 
-
-class NaiveModel(TranslationModel):
-    """The same model without our kernels and with a loss over all logits at once."""
-
-    def __init__(self, vocabulary, settings, policy):
-        super().__init__(vocabulary, settings, policy)
-        for layer in self.modules():
-            if isinstance(layer, LSTMLayer):
-                layer.kernel = reference.lstm
-        self.decoder["0"].kernel = decode
-
-    def negative_log_likelihood(self, source, target, lengths):
-        """Return the summed loss and the number of words; every sentence has the full length."""
-        logits = self.output(self.decode(source, target))
-        loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="sum")
-        return loss, target.numel()
+# Bars stand where contenders compute in the same type.
+TRAINING = [
+    Ratio("naive float32", "ours float32"),
+    Ratio("JoeyNMT float32", "ours float32", ">= 2"),
+    Ratio("JoeyNMT bfloat16", "ours float32"),
+    Ratio("JoeyNMT bfloat16", "ours bfloat16", ">= 1.3"),
+]
+SEARCH = [Ratio("naive", "ours"), Ratio("JoeyNMT", "ours", ">= 1.7")]
 
 
-def training_step(model, tokens, lengths):
-    """Return a function that does one update of ``model``."""
-    optimiser = AdaDelta(model.parameters(), clip=2.0)
+def paper_job():
+    """Return the complete training job of the German-English G² model of the preset ``paper``."""
+    settings = config.resolve({}, "paper")
+    return config.complete_job(config.training_job(settings, "de-en", "g2", 1, "train"))
+
+
+def naive_model(job):
+    """Return the model with every layer by its definition."""
+    model = build_model(job, VOCABULARY)
+    for layer in model.modules():
+        if isinstance(layer, LSTMLayer):
+            layer.kernel = reference.lstm
+    model.decoder["0"].kernel = decode
+    return model
+
+
+def loss_over_blocks(model, source, tokens, lengths):
+    """Return the loss of a sentence as training computes it."""
+    return model.negative_log_likelihood(source, tokens, lengths)[0] / len(lengths)
+
+
+def loss_over_all_logits(model, source, tokens, lengths):
+    """Return the same loss by way of all logits; every sentence has the full length."""
+    logits = model.output(model.decode(source, tokens))
+    loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="sum")
+    return loss / len(lengths)
+
+
+def training_step(model, loss_of, tokens, lengths):
+    """Return a contender: one update of ``model``."""
+    optimiser = Adam(model.parameters(), CLIP)
 
     def step():
-        source = model.encode(tokens, lengths)
-        loss, _ = model.negative_log_likelihood(source, tokens, lengths)
+        model.train()
+        loss = loss_of(model, model.encode(tokens, lengths), tokens, lengths)
         optimiser.zero_grad()
-        (loss / len(lengths)).backward()
-        optimiser.step()
+        loss.backward()
+        optimiser.step(RATE)
 
-    return step
+    return timed(step)
 
 
-def batched_search(model, tokens, lengths, steps):
-    """Return a function that translates all sentences together."""
+def batched_search(model, tokens, lengths):
+    """Return a contender: the translation of one of the sentences, all done together."""
 
     def search():
+        model.eval()
         hypotheses, memory = model.start_search(model.encode(tokens, lengths))
         # No word has the id -1, so that every hypothesis goes on to the last step.
-        beam_search(decoder_step(model), hypotheses, memory, len(lengths), BEAM, 1.0, steps, end=-1)
+        beam_search(
+            decoder_step(model), hypotheses, memory, len(lengths), BEAM, 1.0, LENGTH, end=-1
+        )
 
-    return search
+    return timed(torch.no_grad()(search), len(lengths))
 
 
-def naive_search(model, tokens, lengths, steps):
-    """Return a function that translates one sentence after the other."""
+def naive_search(model, tokens, lengths):
+    """Return a contender: the translation of one sentence, one after the other."""
 
     def search():
+        model.eval()
         step = decoder_step(model)
-        for column in range(tokens.shape[1]):
+        for column in range(len(lengths)):
             source = model.encode(tokens[:, [column]], lengths[[column]])
             hypotheses, memory = model.start_search(source)
             beam = [([], 0.0, hypotheses)]
-            for _ in range(steps):
+            for _ in range(LENGTH):
                 beam = grown(step, beam, memory)
 
-    return search
+    return timed(torch.no_grad()(search), len(lengths))
 
 
 def grown(step, beam, memory):
@@ -100,56 +123,51 @@ def grown(step, beam, memory):
     return sorted(candidates, key=lambda candidate: -candidate[1])[:BEAM]
 
 
-def compare(title, contenders, amounts, unit, rounds):
-    """Time the contenders in turns and print amounts a second and ratios."""
-    for run in contenders.values():
-        run()
-    times = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, run in contenders.items():
-            started = time.perf_counter()
-            run()
-            times[name].append((time.perf_counter() - started) / amounts[name])
-    naive, ours = (times[name] for name in contenders)
-    ratio = statistics.median(a / b for a, b in zip(naive, ours, strict=True))
-    print(f"{title}\n{'':10s} {unit:>22s} {'naive / this':>13s}")
-    for (name, seconds), factor in zip(times.items(), (1.0, ratio), strict=True):
-        print(f"{name:10s} {1 / statistics.median(seconds):22.1f} {factor:13.2f}")
+def peer_contenders(peer):
+    """Return the contenders of JoeyNMT for training and for search; none without it."""
+    if peer is None:
+        return {}, {}
+    training = {f"JoeyNMT {dtype}": peer.contender(dtype) for dtype in ("float32", "bfloat16")}
+    batch = peer.contender("search")
+    return training, {"JoeyNMT": lambda: batch() / BATCH}
+
+
+def measure(peer, job, rounds):
+    """Return the comparisons of training and of search."""
+    tokens = torch.randint(2, VOCABULARY, (LENGTH, BATCH))
+    lengths = torch.full((BATCH,), LENGTH)
+    model, naive = build_model(job, VOCABULARY), naive_model(job)
+    peer_training, peer_search = peer_contenders(peer)
+    training = {
+        "naive float32": training_step(naive, loss_over_all_logits, tokens, lengths),
+        "ours float32": training_step(model, loss_over_blocks, tokens, lengths),
+        **peer_training,
+    }
+    few = slice(NAIVE_SENTENCES)
+    search = {
+        "naive": naive_search(model, tokens[:, few], lengths[few]),
+        "ours": batched_search(model, tokens, lengths),
+        **peer_search,
+    }
+    sizes = f"2 x 256, {VOCABULARY} sub-words, {LENGTH} words a sentence, batch {BATCH}"
+    return [
+        compare(f"Training step, {sizes}", "step", training, TRAINING, rounds),
+        compare(f"Beam search, beam {BEAM}, {sizes}", "sentence", search, SEARCH, rounds),
+    ]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--length", type=int, default=25)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--sentences", type=int, default=8, help="of the naive search")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    tokens = torch.randint(2, VOCABULARY, (options.length, options.batch))
-    lengths = torch.full((options.batch,), options.length)
-    policy = GatePolicy("gumbel", tau=0.9, p=0.2)
-    naive = NaiveModel(VOCABULARY, SETTINGS, policy)
-    ours = TranslationModel(VOCABULARY, SETTINGS, policy)
-    print(
-        f"2 x 256, {VOCABULARY} sub-words, {options.length} words a sentence, batch "
-        f"{options.batch}, float32, {options.threads} threads, {options.rounds} rounds"
-    )
-    words = dict.fromkeys(("naive", "ours"), options.length * options.batch)
-    steps = {
-        name: training_step(m, tokens, lengths) for name, m in (("naive", naive), ("ours", ours))
+    options = prepare(__doc__)
+    job = paper_job()
+    sizes = {
+        name: job["model"][name]
+        for name in ("embedding", "hidden", "layers", "dropout", "readout_dropout")
     }
-    compare("training, gumbel noise", steps, words, "target tokens a second", options.rounds)
-    ours.eval()
-    few = slice(0, options.sentences)
-    searches = {
-        "naive": naive_search(ours, tokens[:, few], lengths[few], options.length),
-        "ours": batched_search(ours, tokens, lengths, options.length),
-    }
-    sentences = {"naive": options.sentences, "ours": options.batch}
-    with torch.no_grad():
-        compare(f"beam {BEAM}", searches, sentences, "sentences a second", options.rounds)
+    sizes |= {"vocabulary": VOCABULARY, "batch": BATCH, "length": LENGTH, "beam": BEAM}
+    sizes |= {"rate": RATE, "clip": CLIP, "threads": options.threads}
+    with joeynmt(sizes) as peer:
+        comparisons = measure(peer, job, options.rounds)
+    write_results(options.results / "nmt.json", facts(), options.rounds, comparisons)
 
 
 if __name__ == "__main__":
