@@ -1,10 +1,15 @@
 """The translation model: attention kernel, padding, initialisation, one step at a time."""
 
+import itertools
+
 import pytest
 import torch
 
 from g2lstm.cells import GatePolicy
-from g2lstm.nmt.attention import attention_lstm
+from g2lstm.cells.build import Unavailable
+from g2lstm.cells.counter import GumbelNoise
+from g2lstm.cells.native import library
+from g2lstm.nmt import kernels, native
 from g2lstm.nmt.layers import AttentionLayer, dropped, reorder, reverse_within
 from g2lstm.nmt.model import TranslationModel, decoder_step
 from g2lstm.nmt.reference import decode
@@ -22,10 +27,10 @@ POLICIES = {
 
 
 def arguments(noise, steps=4, batch=3, hidden=5, source=6, attention=7, annotation=8):
-    """Return differentiable arguments of the attention layer in float64."""
+    """Return arguments of the attention layer in float64, differentiable but for the last."""
 
     def draw(*shape):
-        return torch.randn(*shape, dtype=torch.double).requires_grad_()
+        return (0.3 * torch.randn(*shape, dtype=torch.double)).requires_grad_()
 
     mask = torch.zeros(batch, source, dtype=torch.double)
     mask[1, 4:] = mask[2, 1:] = -torch.inf
@@ -33,8 +38,23 @@ def arguments(noise, steps=4, batch=3, hidden=5, source=6, attention=7, annotati
         draw(steps, batch, 4 * hidden), draw(batch, hidden), draw(batch, source, annotation),
         draw(batch, source, attention), mask, draw(4 * hidden, hidden), draw(attention, hidden),
         draw(attention), draw(4 * hidden, hidden), draw(4 * hidden, annotation), draw(4 * hidden),
-        torch.randn(steps, batch, 2 * hidden, dtype=torch.double) if noise else None,
+        *([GumbelNoise(steps, batch, hidden, POLICIES["gumbel"], seed=k) for k in (1, 2)] + [0.9]
+          if noise else [None, None, 1.0]),
     ]  # fmt: skip
+
+
+def skip_without_native(dtype):
+    try:
+        library(dtype)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(params=kernels.KERNELS)
+def kernel(request):
+    if request.param == "native":
+        skip_without_native(torch.float64)
+    return kernels.KERNELS[request.param]
 
 
 @pytest.fixture
@@ -53,13 +73,21 @@ def sentences(lengths, steps):
 
 
 @pytest.mark.parametrize("noise", [False, True])
-@pytest.mark.parametrize("sizes", [{}, {"steps": 1, "batch": 3}, {"source": 6, "hidden": 1}])
-def test_kernel_and_its_gradients_equal_the_definition(noise, sizes):
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {},
+        {"steps": 1, "batch": 3},
+        {"source": 6, "hidden": 1},
+        {"hidden": 70, "attention": 130, "annotation": 140},
+    ],
+)
+def test_kernel_and_its_gradients_equal_the_definition(kernel, noise, sizes):
     torch.manual_seed(1)
     values = arguments(noise, **sizes)
-    wanted = [value for value in values if value is not None and value.requires_grad]
+    wanted = [value for value in values[:11] if value.requires_grad]
     results = []
-    for run in (attention_lstm, decode):
+    for run in (kernel, decode):
         outputs = run(*values)
         torch.manual_seed(2)
         loss = sum((output * torch.randn_like(output)).sum() for output in outputs)
@@ -68,17 +96,31 @@ def test_kernel_and_its_gradients_equal_the_definition(noise, sizes):
         torch.testing.assert_close(ours, reference, rtol=0, atol=1e-12)
 
 
-def test_gradients_of_the_kernel_by_finite_differences():
+def test_gradients_of_the_kernel_by_finite_differences(kernel):
     torch.manual_seed(1)
     values = arguments(noise=True, steps=2, batch=3, hidden=2, source=5, attention=3, annotation=2)
-    assert torch.autograd.gradcheck(attention_lstm, values)
+    assert torch.autograd.gradcheck(lambda *inputs: kernel(*inputs, *values[11:]), values[:11])
+
+
+def test_bits_of_the_kernel_do_not_depend_on_the_number_of_threads():
+    skip_without_native(torch.float32)
+    torch.manual_seed(1)
+    values = [v.detach().float() if torch.is_tensor(v) else v for v in arguments(True, hidden=70)]
+    threads, results = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(native.attention_lstm(*values))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
 @pytest.mark.parametrize("name", POLICIES)
 def test_model_gradients_equal_those_with_the_definition(name):
     tokens, lengths = sentences([6, 3, 4], 6)
     results = []
-    for kernel in (attention_lstm, decode):
+    for kernel in (*kernels.KERNELS.values(), decode):
         torch.manual_seed(3)
         model = TranslationModel(VOCABULARY, SETTINGS, POLICIES[name]).double()
         model.decoder["0"].kernel = kernel
@@ -87,8 +129,10 @@ def test_model_gradients_equal_those_with_the_definition(name):
         loss.backward()
         assert words == 13
         results.append([loss.detach(), *(p.grad for p in model.parameters())])
-    for ours, reference in zip(*results, strict=True):
-        torch.testing.assert_close(ours, reference, rtol=0, atol=1e-10)
+    *fast, reference = results
+    for ours in fast:
+        for got, wanted in zip(ours, reference, strict=True):
+            torch.testing.assert_close(got, wanted, rtol=0, atol=1e-10)
 
 
 def test_only_the_two_gates_feel_the_temperature():
@@ -104,20 +148,17 @@ def test_noise_reaches_both_transitions_and_only_in_training(model):
     source = model.encode(tokens, lengths)
     layer = model.decoder["0"]
     seen = []
-    layer.kernel = lambda projected, *others: (
-        seen.append((projected, others[-1])) or (attention_lstm(projected, *others))
-    )
+    run = layer.kernel
+    layer.kernel = lambda *inputs: seen.append(inputs[-3:]) or run(*inputs)
     model.decode(source, tokens)
     model.decode(source, tokens)
     model.eval().decode(source, tokens)
-    (first, noise), (other_first, other_noise), (_, none) = seen
-    hidden = SETTINGS["hidden"]
-    changed = (first != other_first).any(0).any(0)
-    assert changed[: 2 * hidden].all()
-    assert not changed[2 * hidden :].any()
-    assert noise.shape == (5, 2, 2 * hidden)
-    assert not torch.equal(noise, other_noise)
-    assert none is None
+    noises = [noise.values(torch.float64) for call in seen[:2] for noise in call[:2]]
+    assert all(noise.shape == (5, 2, 2 * SETTINGS["hidden"]) for noise in noises)
+    for one, other in itertools.combinations(noises, 2):
+        assert not torch.equal(one, other)
+    assert [call[2] for call in seen] == [0.9, 0.9, 1.0]
+    assert seen[2][:2] == (None, None)
 
 
 def test_padding_does_not_change_a_sentence(model):

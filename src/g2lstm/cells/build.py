@@ -1,4 +1,4 @@
-"""Compilation of native.cpp on first use, and the library that comes out of it.
+"""Compilation of the C++ kernels (``cpp/``) on first use, and the library that comes out of it.
 
 The library is kept in the user's cache (``$XDG_CACHE_HOME/g2lstm``, else ``~/.cache/g2lstm``) under
 a hash of all that decides it, so every clone and every job of a user shares it.
@@ -17,7 +17,8 @@ from pathlib import Path
 
 import torch
 
-SOURCE = Path(__file__).with_name("native.cpp")
+SOURCES = Path(__file__).with_name("cpp")
+LIBRARY = SOURCES / "library.cpp"
 # -ffast-math is not among them: NaN must stay NaN.
 FLAGS = (
     "-std=c++20", "-O3", "-march=native", "-mprefer-vector-width=512", "-fno-math-errno",
@@ -56,7 +57,7 @@ def _command(compiler, instructions):
     torch_folder = Path(torch.__file__).parent
     macros = [f"-DCPU_CAPABILITY={instructions}", f"-DCPU_CAPABILITY_{instructions}"]
     libraries = [f"-L{torch_folder / 'lib'}", "-ltorch_cpu", "-lc10"]
-    return [compiler, *FLAGS, *macros, f"-I{torch_folder / 'include'}", str(SOURCE), *libraries]
+    return [compiler, *FLAGS, *macros, f"-I{torch_folder / 'include'}", str(LIBRARY), *libraries]
 
 
 def _compile(command, path):
@@ -80,7 +81,8 @@ def _fingerprint(compiler, command):
     instructions = next(
         (line for line in Path("/proc/cpuinfo").read_text().splitlines() if "flags" in line), ""
     )
-    parts = [SOURCE.read_bytes(), version, *map(str.encode, [*command, torch.__version__])]
+    sources = [path.read_bytes() for path in sorted(SOURCES.iterdir())]
+    parts = [*sources, version, *map(str.encode, [*command, torch.__version__])]
     return hashlib.sha256(b"\0".join([*parts, instructions.encode()])).hexdigest()[:16]
 
 

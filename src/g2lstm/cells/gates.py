@@ -69,7 +69,7 @@ def scaled(tau, *weights):
         return weights
     scale = torch.ones(len(weights[0]), dtype=weights[0].dtype, device=weights[0].device)
     scale[: len(scale) // 2] = 1.0 / tau
-    return tuple(w * (scale[:, None] if w.dim() == 2 else scale) for w in weights)
+    return tuple(w * scale.view(-1, *[1] * (w.dim() - 1)) for w in weights)
 
 
 def training_noise(steps, batch, hidden, policy, device):

@@ -1,4 +1,4 @@
-"""Training kernel in C++ (native.cpp): noise and weight drop are drawn inside the recurrence.
+"""Training kernel in C++ (``cpp/lstm.h``): noise and weight drop are drawn inside the recurrence.
 
 The products that do not depend on the recurrence are PyTorch's, as in :mod:`g2lstm.cells.pytorch`.
 """
@@ -19,6 +19,15 @@ class Sizes(Structure):
     """Steps, batch, hidden units, and units of a stored row of hidden states."""
 
     _fields_ = [(name, c_int64) for name in ("steps", "batch", "hidden", "padded")]
+
+
+class AttentionSizes(Structure):
+    """Sizes of the attention layer (``cpp/attention.h``)."""
+
+    _fields_ = [
+        (name, c_int64)
+        for name in ("steps", "batch", "hidden", "source", "annotation", "attention")
+    ]
 
 
 class Noise(Structure):
@@ -50,8 +59,12 @@ def library(dtype):
         pointer, pointer,
     ]  # fmt: skip
     found.drop_weights.argtypes = [c_int, c_int64, c_int64, pointer, Drop]
-    for function in (found.lstm_forward, found.lstm_backward, found.drop_weights):
-        function.restype = None
+    start = [c_int, POINTER(AttentionSizes), c_double, pointer]
+    found.attention_forward.argtypes = [*start, Noise, Noise, pointer, pointer]
+    found.attention_backward.argtypes = [*start, pointer, pointer, pointer, pointer]
+    functions = ("lstm_forward", "lstm_backward", "drop_weights")
+    for name in (*functions, "attention_forward", "attention_backward"):
+        getattr(found, name).restype = None
     problem = found.unusable(TYPES[dtype])
     if problem:
         raise build.Unavailable(f"{dtype}: {problem.decode().splitlines()[0]}")
@@ -88,7 +101,7 @@ class _LSTM(torch.autograd.Function):
         ctx.sizes, ctx.tau = Sizes(steps, batch, hidden, padded), tau
         ctx.drop, ctx.keys = _drop(drop), drop  # the keys live as long as pointers to them
         library(operands).lstm_forward(
-            TYPES[operands], ctx.sizes, projected.data_ptr(), bias.data_ptr(), _noise(noise),
+            TYPES[operands], ctx.sizes, projected.data_ptr(), bias.data_ptr(), named_noise(noise),
             recurrent.data_ptr(), ctx.drop, tau, gates.data_ptr(), c.data_ptr(), h.data_ptr(),
         )  # fmt: skip
         ctx.save_for_backward(rows, weight_ih, recurrent, gates, h, c)
@@ -123,7 +136,8 @@ class _LSTM(torch.autograd.Function):
         return *(None if g is None else g.to(kind) for g in gradients), None, None, None, None
 
 
-def _noise(noise):
+def named_noise(noise):
+    """Return the structure that names ``noise`` (None: no noise)."""
     if noise is None:
         return Noise(limit=0)
     rows, columns = noise.halves.row_keys, noise.halves.column_keys

@@ -8,18 +8,19 @@ As in :mod:`g2lstm.cells.pytorch` units come before examples inside the transiti
 import torch
 from torch.autograd.function import once_differentiable
 
+from g2lstm.cells.gates import scaled
 from g2lstm.cells.pytorch import backward_step, forward_step, turned
 
 
 def attention_lstm(
     projected, h0, annotations, keys, mask, weight_hh, weight_query, score,
-    weight_nl, weight_ctx, bias_nl, noise=None,
+    weight_nl, weight_ctx, bias_nl, first=None, second=None, tau=1.0,
 ):  # fmt: skip
     """Run the attention layer over a target sequence; see :func:`g2lstm.nmt.reference.decode`.
 
     Parameters
     ----------
-    projected : (steps, batch, 4 · hidden), word input times its matrix, bias and noise added
+    projected : (steps, batch, 4 · hidden), word input times its matrix, bias added
     h0 : (batch, hidden), the initial hidden state; the cell state starts at zero
     annotations : (batch, source, annotation), the encoder's output
     keys : (batch, source, attention), its part of the attention's hidden layer, bias added
@@ -28,22 +29,30 @@ def attention_lstm(
     weight_query : (attention, hidden); score : (attention)
     weight_nl, weight_ctx, bias_nl : (4 · hidden, hidden), (4 · hidden, annotation), (4 · hidden);
         state and context inputs of the second transition
-    noise : (steps, batch, 2 · hidden) of the second transition's input and forget gates, or None
+    first, second : :class:`g2lstm.cells.counter.GumbelNoise` of the two transitions, or None
+    tau : temperature of the input and forget gates of both transitions
 
     Returns
     -------
     y : (steps, batch, hidden), the hidden states after the second transition
     contexts : (steps, batch, annotation)
     """
-    second = bias_nl.expand(*projected.shape)
-    if noise is not None:
-        second = torch.cat(
-            [second[..., : noise.shape[2]] + noise, second[..., noise.shape[2] :]], 2
-        )
+    weight_hh, weight_nl, weight_ctx, bias_nl, columns = scaled(
+        tau, weight_hh, weight_nl, weight_ctx, bias_nl, projected.transpose(0, 2)
+    )
     return _AttentionLSTM.apply(
-        projected, second, h0, annotations, keys, mask, weight_hh, weight_query, score,
-        weight_nl, weight_ctx,
+        _with_noise(columns.transpose(0, 2), first, tau),
+        _with_noise(bias_nl.expand(*projected.shape), second, tau),
+        h0, annotations, keys, mask, weight_hh, weight_query, score, weight_nl, weight_ctx,
     )  # fmt: skip
+
+
+def _with_noise(gates, noise, tau):
+    """Add ``noise`` over τ to the pre-activations (steps, batch, 4 · hidden) of two gates."""
+    if noise is None:
+        return gates
+    values = noise.values(gates.dtype).div_(tau)
+    return gates + torch.nn.functional.pad(values, (0, values.shape[2]))
 
 
 class _AttentionLSTM(torch.autograd.Function):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from g2lstm.cells.gates import GatePolicy, scaled, training_noise
-from g2lstm.nmt.attention import attention_lstm
+from g2lstm.nmt import kernels
 
 
 class AttentionLayer(nn.Module):
@@ -19,7 +19,7 @@ class AttentionLayer(nn.Module):
     the layer over a sequence.
     """
 
-    def __init__(self, inputs, hidden, annotation, policy=None, kernel=attention_lstm):
+    def __init__(self, inputs, hidden, annotation, policy=None, kernel=kernels.attention_lstm):
         super().__init__()
         self.hidden, self.kernel = hidden, kernel
         self.policy = policy or GatePolicy()
@@ -48,29 +48,24 @@ class AttentionLayer(nn.Module):
         ``words`` (steps, batch, inputs), ``source`` a :class:`g2lstm.nmt.model.Source`. Returns the
         hidden states (steps, batch, hidden) and the contexts (steps, batch, annotation).
         """
-        weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = self.effective_weights()
-        projected = torch.nn.functional.linear(words, weight_ih, bias)
-        first, second = self._noise(*words.shape[:2]), self._noise(*words.shape[:2])
-        if first is not None:
-            projected = projected + torch.nn.functional.pad(first, (0, 2 * self.hidden))
+        projected = torch.nn.functional.linear(words, self.weight_ih, self.bias)
+        first, second = (self._noise(*words.shape[:2], words.device) for _ in range(2))
         return self.kernel(
-            projected, source.h0, source.annotations, source.keys, source.mask, weight_hh,
-            self.weight_query, self.score, weight_nl, weight_ctx, bias_nl, second,
+            projected, source.h0, source.annotations, source.keys, source.mask, self.weight_hh,
+            self.weight_query, self.score, self.weight_nl, self.weight_ctx, self.bias_nl,
+            first, second, self.policy.temperature(self.training),
         )  # fmt: skip
 
     def effective_weights(self):
-        """Return matrices and biases of both transitions with the temperature applied."""
+        """Return matrices and biases of both transitions in test mode, temperature applied."""
         names = ("weight_ih", "weight_hh", "bias", "weight_nl", "weight_ctx", "bias_nl")
-        weights = [getattr(self, name) for name in names]
-        return scaled(self.policy.temperature(self.training), *weights)
+        weights = (getattr(self, name) for name in names)
+        return scaled(self.policy.temperature(False), *weights)
 
-    def _noise(self, steps, batch):
-        """Return the noise of one transition over τ, (steps, batch, 2 · hidden); None in test."""
-        policy = self.policy
-        if not (self.training and policy.noisy):
+    def _noise(self, steps, batch, device):
+        if not self.training:
             return None
-        noise = training_noise(steps, batch, self.hidden, policy, self.bias.device)
-        return noise.values(self.bias.dtype).div_(policy.tau)
+        return training_noise(steps, batch, self.hidden, self.policy, device)
 
 
 def orthogonal_by_gates(matrix):

@@ -1,0 +1,83 @@
+// What Python calls; type 0 is float, 1 bfloat16, 2 double.
+#include <limits>
+
+#include "attention.h"
+#include "lstm.h"
+
+template <class F> void by_type(int type, F f) {
+  if (type == 0) f(0.f, 0.f);
+  else if (type == 1) f(BFloat16(), 0.f);
+  else f(0., 0.);
+}
+template <class F> void by_state_type(int type, F f) {
+  if (type == 0) f(0.f);
+  else f(0.);
+}
+template <class A> Noise<A> convert(const Noise<double>& n) { return {n.rows, n.columns, A(n.limit), A(n.eps)}; }
+template <class W, class A> Layer<W, A> layer(const Sizes& z, const void* weight, const Drop& drop, double tau) {
+  return {z.steps, z.batch, z.hidden, z.padded, (const A*)weight, drop, {z.hidden, A(1 / tau)}};
+}
+template <class A> Attention<A> attention(const AttentionSizes& z, double tau, const void* inputs, const void* states) {
+  return {z, {z.hidden, A(1 / tau)}, *(const AttentionInputs<A>*)inputs, *(const AttentionStates<A>*)states};
+}
+
+extern "C" {
+// The reason why a type cannot be used on this machine, or an empty string.
+const char* unusable(int type) {
+  static thread_local std::string why;
+  why.clear();
+  try {
+    by_type(type, [](auto w, auto a) {
+      using W = decltype(w);
+      std::vector<W> x(N * N, W(0));
+      std::vector<decltype(a)> c(N * N);
+      panel(2, N, x.data(), N, x.data(), c.data());
+      release<W>();
+    });
+  } catch (const std::exception& e) {
+    why = e.what();
+  }
+  return why.c_str();
+}
+void lstm_forward(int type, const Sizes* z, const void* projected, const void* bias, Noise<double> noise,
+                  const void* weight, Drop drop, double tau, void* gates, void* cs, void* hs) {
+  by_type(type, [&](auto w, auto a) {
+    using W = decltype(w);
+    using A = decltype(a);
+    layer<W, A>(*z, weight, drop, tau)
+        .forward((const W*)projected, (const A*)bias, convert<A>(noise), (A*)gates, (A*)cs, (W*)hs);
+  });
+}
+void lstm_backward(int type, const Sizes* z, const void* d_y, const void* gates, const void* cs,
+                   const void* weight, Drop drop, double tau, void* d_h, void* d_c, void* delta, void* d_bias) {
+  by_type(type, [&](auto w, auto a) {
+    using W = decltype(w);
+    using A = decltype(a);
+    layer<W, A>(*z, weight, drop, tau)
+        .backward((const A*)d_y, (const A*)gates, (const A*)cs, (A*)d_h, (A*)d_c, (W*)delta, (A*)d_bias);
+  });
+}
+// Weight drop of a matrix, in place.
+void drop_weights(int type, i64 rows, i64 columns, void* weight, Drop drop) {
+  by_type(type, [&](auto, auto a) {
+    auto* w = (decltype(a)*)weight;
+#pragma omp parallel for
+    for (i64 r = 0; r < rows; r++) drop.row(w + r * columns, w + r * columns, r, 0, columns);
+  });
+}
+// inputs, states, gradients: arrays of pointers in the order of the structures in attention.h.
+void attention_forward(int type, const AttentionSizes* z, double tau, const void* projected, Noise<double> first,
+                       Noise<double> second, const void* inputs, const void* states) {
+  by_state_type(type, [&](auto a) {
+    using A = decltype(a);
+    attention<A>(*z, tau, inputs, states).forward((const A*)projected, convert<A>(first), convert<A>(second));
+  });
+}
+void attention_backward(int type, const AttentionSizes* z, double tau, const void* d_y, void* d_bias,
+                        const void* inputs, const void* states, const void* gradients) {
+  by_state_type(type, [&](auto a) {
+    using A = decltype(a);
+    attention<A>(*z, tau, inputs, states).backward((const A*)d_y, *(const AttentionGradients<A>*)gradients, (A*)d_bias);
+  });
+}
+}

@@ -1,0 +1,11 @@
+"""Training kernel of the attention layer: in the code that :mod:`g2lstm.cells.kernels` chooses."""
+
+from g2lstm.cells.kernels import choose
+from g2lstm.nmt import attention, native
+
+KERNELS = {"native": native.attention_lstm, "pytorch": attention.attention_lstm}
+
+
+def attention_lstm(projected, *others):
+    """Run the chosen kernel; see :func:`g2lstm.nmt.attention.attention_lstm`."""
+    return KERNELS[choose(projected.device.type, projected.dtype)](projected, *others)
