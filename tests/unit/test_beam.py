@@ -2,9 +2,12 @@ import itertools
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from g2lstm.errors import UserError
-from g2lstm.nmt.beam import beam_search
+from g2lstm.nmt import pieces
+from g2lstm.nmt.beam import BLOCK, _largest, _log_sum_exp, beam_search
 
 torch.set_num_threads(1)
 STATES = 97
@@ -105,10 +108,12 @@ def test_a_large_beam_equals_exhaustive_search(vocabulary, max_steps, length_exp
     same(found, [exhaustive_search(model, s, vocabulary, **settings) for s in range(4)])
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    ("seed", "vocabulary"),
+    [*((seed, 3 + seed) for seed in range(12)), (0, 3 * BLOCK + 1), (1, 7 * BLOCK)],
+)
 @pytest.mark.parametrize("beam", range(1, 7))
-def test_equals_a_slow_search_of_one_sentence(seed, beam):
-    vocabulary = 3 + seed
+def test_equals_a_slow_search_of_one_sentence(seed, beam, vocabulary):
     model = HashedModel(seed, 9, vocabulary)
     settings = {
         "length_exponent": (0.0, 0.6, 1.0)[seed % 3],
@@ -241,12 +246,18 @@ def test_equal_scores_prefer_what_finished_first():
     assert found.scores.tolist() == pytest.approx([-torch.tensor(4.0).log().item()] * 2)
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_many_ties_equal_the_slow_search(seed):
-    # Rows of equal probabilities 1/2, 1/4 or 1/8 and zeros: sums are exact, so ties are real.
-    model = HashedModel(seed, 6, 9)
+@pytest.mark.parametrize(
+    ("seed", "vocabulary", "powers"),
+    [
+        *((seed, 9, [2, 4, 8]) for seed in range(30)),
+        *((seed, 5 * BLOCK + 7, [2, 16, 256]) for seed in range(8)),
+    ],
+)
+def test_many_ties_equal_the_slow_search(seed, vocabulary, powers):
+    # Rows of equal probabilities, powers of 1/2, and zeros: sums are exact, so ties are real.
+    model = HashedModel(seed, 6, vocabulary)
     permutation = model.logits.argsort(-1)
-    possible = torch.tensor([2, 4, 8])[permutation[..., :1] % 3]
+    possible = torch.tensor(powers)[permutation[..., :1] % 3]
     model.logits = torch.zeros_like(model.logits).masked_fill(permutation >= possible, -torch.inf)
     settings = {"length_exponent": float(seed % 2), "max_steps": 5, "end": seed % 9}
     found = model.search(beam=4, **settings)
@@ -255,9 +266,52 @@ def test_many_ties_equal_the_slow_search(seed):
     assert found.scores.tolist() == [score for score, _ in expected]
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=st.integers(1, 4),
+    vocabulary=st.integers(1, 9 * BLOCK),
+    number=st.integers(1, 7),
+    distinct=st.integers(1, 40),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_of_equal_logits_those_of_the_smaller_words_are_taken(
+    rows, vocabulary, number, distinct, seed
+):
+    generator = torch.Generator().manual_seed(seed)
+    levels = torch.randn(distinct, generator=generator)
+    levels[0] = -torch.inf
+    logits = levels[torch.randint(distinct, (rows, vocabulary), generator=generator)]
+    values, words = _largest(logits, number)
+    expected = logits.sort(dim=1, descending=True, stable=True)
+    words, order = words.sort(1)
+    assert torch.equal(words, expected.indices[:, :number].sort(1).values)
+    assert torch.equal(values.gather(1, order), logits.gather(1, words))
+
+
+@pytest.mark.parametrize("cached", [1, 50, 70, 10**6])
+def test_sums_of_exponentials_in_pieces_of_rows(monkeypatch, cached):
+    monkeypatch.setattr(pieces, "CACHED", cached)
+    torch.manual_seed(1)
+    logits = 200 * torch.randn(5, 25, dtype=torch.float64)  # exp overflows from 710
+    logits[1, ::2] = -torch.inf
+    logits[2] += 1000
+    logits[3] -= 1000
+    found = _log_sum_exp(logits, logits.amax(1, keepdim=True))
+    torch.testing.assert_close(found, logits.logsumexp(1, keepdim=True))
+
+
+def test_off_the_cpu_there_is_one_piece(monkeypatch):
+    monkeypatch.setattr(pieces, "CACHED", 1)
+    for device, sizes in (("cpu", [1] * 5), ("meta", [5])):
+        found = [*pieces.pieces((7, 2), torch.empty(5, 3, device=device))]
+        assert [part.shape for _, part in found] == [(size, 3) for size in sizes]
+        assert [buffer.shape for buffer, _ in found] == [(size, 7, 2) for size in sizes]
+
+
+@pytest.mark.parametrize("vocabulary", [5, 9 * BLOCK])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_logits_that_are_not_finite_are_an_error(value):
-    model = HashedModel(12, 3, 5)
+def test_logits_that_are_not_finite_are_an_error(value, vocabulary):
+    model = HashedModel(12, 3, vocabulary)
     model.logits[1, 1:, 3] = value
     with pytest.raises(UserError, match="NaN or infinite"):
         model.search(beam=3, max_steps=6)

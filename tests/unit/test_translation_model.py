@@ -9,7 +9,7 @@ from g2lstm.cells import GatePolicy
 from g2lstm.cells.build import Unavailable
 from g2lstm.cells.counter import GumbelNoise
 from g2lstm.cells.native import library
-from g2lstm.nmt import kernels, native
+from g2lstm.nmt import kernels, native, pieces
 from g2lstm.nmt.layers import AttentionLayer, dropped, reorder, reverse_within
 from g2lstm.nmt.model import TranslationModel, decoder_step
 from g2lstm.nmt.reference import decode
@@ -207,7 +207,7 @@ def test_only_the_third_decoder_layer_adds_its_input(model):
 
 
 def test_one_step_at_a_time_gives_the_teacher_forced_logits(model):
-    model.eval()
+    torch.nn.init.normal_(model.eval().output.bias)
     tokens, lengths = sentences([5, 5], 5)
     source = model.encode(tokens, lengths)
     wanted = model.output(model.decode(source, tokens))
@@ -219,6 +219,39 @@ def test_one_step_at_a_time_gives_the_teacher_forced_logits(model):
             logits, state = step(previous, state, memory)
             torch.testing.assert_close(logits[:, 0], wanted[t])
             previous = tokens[t].unsqueeze(1)
+
+
+@pytest.mark.parametrize("cached", [1, 100, 10**6])
+def test_slots_of_a_step_do_not_touch_each_other(model, monkeypatch, cached):
+    monkeypatch.setattr(pieces, "CACHED", cached)
+    model.eval()
+    source = model.encode(*sentences([5, 3, 4], 5))
+    state, memory = model.start_search(source)
+    step = decoder_step(model)
+    state = step(None, state, memory)[1]
+    tokens = torch.tensor([[1, 2], [3, 4], [5, 6]])
+    both = tuple(value.expand(3, 2, -1) for value in state)
+    logits, both = step(tokens, both, memory)
+    logits = logits.clone()  # the next step writes over them
+    for slot in range(2):
+        alone, after = step(tokens[:, [slot]], state, memory)
+        torch.testing.assert_close(alone[:, 0], logits[:, slot])
+        for one, of_both in zip(after, both, strict=True):
+            torch.testing.assert_close(one[:, 0], of_both[:, slot])
+    assert not torch.allclose(logits[:, 0], logits[:, 1])
+
+
+def test_logits_of_all_steps_share_their_memory(model):
+    step = decoder_step(model.eval())
+    state, memory = model.start_search(model.encode(*sentences([5, 3], 5)))
+    first, state = step(None, state, memory)
+    second, _ = step(torch.tensor([[1], [2]]), state, memory)
+    assert first.data_ptr() == second.data_ptr()
+
+
+def test_no_step_in_training_mode(model):
+    with pytest.raises(ValueError, match="test mode"):
+        decoder_step(model.train())
 
 
 def assert_identity(product):

@@ -6,7 +6,8 @@ hypotheses)``. With n sentences, k slots (hypotheses of a sentence) and V words:
 - ``tokens`` (n, k), int64: the words chosen at the step before; None at the first step;
 - ``hypotheses``: a tuple of tensors (n, k, ...), the decoder state of every slot;
 - ``memory``: a tuple of tensors (n, ...), what belongs to a sentence (encoder output, mask);
-- ``logits`` (n, k, V), of any floating type; scores are kept in the same type.
+- ``logits`` (n, k, V), of any floating type; scores are kept in the same type. They are read
+  before the next call, which may write to the same memory.
 
 n and k get smaller during a search, so ``step`` takes them from the tensors it is given.
 
@@ -19,10 +20,13 @@ from dataclasses import dataclass
 from itertools import count
 
 import torch
+import torch.nn.functional as F
 
 from g2lstm.errors import UserError
+from g2lstm.nmt.pieces import pieces
 
 COMPACT_FROM = 1 / 8  # of the rows done: copying what is left then costs less than carrying all
+BLOCK = 128  # words whose largest logit is sought first
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,12 @@ def _extend(logits, totals, width):
     totals, words and slots of origin, each (n, m) with m the largest width, best first.
     """
     slots = int(width.max())
+    logits = logits.flatten(0, 1)
     values, tokens = _largest(logits, slots)
-    scores = totals.unsqueeze(-1) + (values - logits.logsumexp(-1, keepdim=True))
-    per_slot = tokens.shape[-1]
-    scores, tokens = scores.flatten(1), tokens.flatten(1)
+    values = values - _log_sum_exp(logits, values.amax(1, keepdim=True))
+    per_slot = tokens.shape[1]
+    scores = (totals.reshape(-1, 1) + values).view(len(totals), -1)
+    tokens = tokens.reshape(len(totals), -1)
     order = tokens.argsort(dim=1, stable=True)  # candidates already stand in the order of slots
     ranking = scores.gather(1, order).argsort(dim=1, descending=True, stable=True)
     order = order.gather(1, ranking)[:, :slots]
@@ -102,22 +108,50 @@ def _extend(logits, totals, width):
 
 
 def _largest(logits, number):
-    """Return the ``number`` largest logits of each row and their words, (n, k, number), any order.
+    """Return the ``number`` largest of ``logits`` (rows, V) and their words, in any order.
 
-    Of equal logits at the edge the smaller word id is taken; ``topk`` alone leaves that open. All
-    words are returned where the vocabulary is not larger than ``number``.
+    Both are (rows, number), or (rows, V) where V is smaller. Of equal logits the smaller word ids
+    are taken. Only blocks of words with the largest maxima are searched, and what is left over.
     """
-    vocabulary = logits.shape[-1]
-    if vocabulary <= number:
-        return logits, torch.arange(vocabulary, device=logits.device).expand(logits.shape)
-    values, tokens = logits.topk(number + 1)
-    tied = values[..., -1] == values[..., -2]
-    values, tokens = values[..., :-1], tokens[..., :-1]
+    blocks = logits.shape[1] // BLOCK
+    if blocks <= number:
+        return _top(logits, number)
+    # A word of another block comes after at least one word of each of these, also when equal.
+    whole = logits[:, : blocks * BLOCK].unflatten(1, (blocks, BLOCK))
+    chosen = _top(whole.amax(2), number)[1].sort(1).values
+    inside = whole.gather(1, chosen.unsqueeze(2).expand(-1, -1, BLOCK)).flatten(1)
+    values, places = _top(torch.cat([inside, logits[:, blocks * BLOCK :]], 1), number)
+    chosen = F.pad(chosen, (0, 1), value=blocks)  # the words after the last whole block
+    return values, chosen.gather(1, places // BLOCK) * BLOCK + places % BLOCK
+
+
+def _top(values, number):
+    """Return the ``number`` largest of ``values`` (rows, columns) and their columns, in any order.
+
+    Of equal values at the edge the first are taken; ``topk`` alone leaves that open. All columns
+    are returned where there are not more than ``number``.
+    """
+    columns = values.shape[1]
+    if columns <= number:
+        return values, torch.arange(columns, device=values.device).expand(values.shape)
+    largest, places = values.topk(number + 1)
+    tied = largest[:, -1] == largest[:, -2]
+    largest, places = largest[:, :-1], places[:, :-1]
     if tied.any():
-        exact = logits[tied].sort(dim=-1, descending=True, stable=True)
-        tokens = tokens.contiguous()
-        tokens[tied] = exact.indices[:, :number]
-    return values, tokens
+        places[tied] = values[tied].sort(dim=1, descending=True, stable=True).indices[:, :number]
+    return largest, places
+
+
+def _log_sum_exp(logits, largest):
+    """Return the logarithm of the sum of exponentials of each row of ``logits`` (rows, V).
+
+    The result is (rows, 1), as are the ``largest`` logits of the rows, which keep it in range.
+    """
+    sums = [
+        torch.sub(part, shift, out=buffer).exp_().sum(1, keepdim=True)
+        for buffer, part, shift in pieces(logits.shape[1:], logits, largest)
+    ]
+    return torch.cat(sums).log_() + largest
 
 
 def _rows_to_keep(totals):

@@ -15,6 +15,7 @@ from g2lstm.nmt.layers import (
     reorder,
     reverse_within,
 )
+from g2lstm.nmt.pieces import pieces
 from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
 
@@ -165,10 +166,12 @@ class TranslationModel(nn.Module):
         return dropped(x, self.dropout, self.training)
 
 
+@torch.no_grad()
 def decoder_step(model):
     """Return the step function of :func:`g2lstm.nmt.beam.beam_search` for ``model`` in test mode.
 
-    The state of a hypothesis is h and c of every decoder layer.
+    The state of a hypothesis is h and c of every decoder layer. Weights are those of the moment;
+    logits last until the next step. Raises ValueError when ``model`` is in training mode.
     """
     if model.training:
         raise ValueError("a model translates in test mode")
@@ -176,7 +179,9 @@ def decoder_step(model):
     weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = first.effective_weights()
     zero = torch.zeros_like(bias)
     upper_weights = [layer.effective_weights() for layer in upper]
+    output = _Output(model.output)
 
+    @torch.no_grad()
     def step(tokens, hypotheses, memory):
         annotations, keys, mask = memory
         n, k = hypotheses[0].shape[:2]
@@ -186,9 +191,8 @@ def decoder_step(model):
         else:
             words = model.target(tokens.flatten())
         h, c = torch.lstm_cell(words, state[:2], weight_ih, weight_hh, bias, zero)
-        query = F.linear(h, first.weight_query).view(n, k, 1, -1)
-        energy = torch.tanh(keys.unsqueeze(1) + query) @ first.score
-        weights = torch.softmax(energy + mask.unsqueeze(1), dim=2)
+        query = F.linear(h, first.weight_query).view(n, k, -1)
+        weights = torch.softmax(_energies(query, keys, first.score) + mask.unsqueeze(1), dim=2)
         context = torch.bmm(weights, annotations).flatten(0, 1)
         new = list(torch.lstm_cell(context, (h, c), weight_ctx, weight_nl, bias_nl, zero))
         y = model._drop(new[0])
@@ -197,10 +201,40 @@ def decoder_step(model):
             pair = torch.lstm_cell(x, state[2 * layer : 2 * layer + 2], w_ih, w_hh, b, zero)
             new += pair
             y = model._residual(layer, y, model._drop(pair[0]))
-        logits = model.output(model.read_out(y, words, context))
+        logits = output(model.read_out(y, words, context))
         return logits.view(n, k, -1), tuple(value.view(n, k, -1) for value in new)
 
     return step
+
+
+def _energies(query, keys, score):
+    """Return the attention's energies (n, k, source).
+
+    ``query`` (n, k, attention), ``keys`` (n, source, attention), ``score`` (attention).
+    """
+    parts = [
+        torch.add(q.unsqueeze(2), k.unsqueeze(1), out=buffer).tanh_() @ score
+        for buffer, q, k in pieces((query.shape[1], *keys.shape[1:]), query, keys)
+    ]
+    return torch.cat(parts)
+
+
+class _Output:
+    """The linear output layer, from (rows, units) to logits (rows, V) in memory that is used again.
+
+    Fresh memory for so many numbers is slow to fill. The bias stands beside the matrix as a last
+    column, against an input of 1: to add it would be one more pass over the logits.
+    """
+
+    def __init__(self, layer):
+        self.weight = torch.cat([layer.weight, layer.bias.unsqueeze(1)], 1).T
+        self.logits = layer.weight.new_empty(0, len(layer.weight))
+
+    def __call__(self, hidden):
+        if len(self.logits) < len(hidden):
+            self.logits = self.logits.new_empty(len(hidden), self.logits.shape[1])
+        logits = self.logits[: len(hidden)]
+        return torch.mm(F.pad(hidden, (0, 1), value=1.0), self.weight, out=logits)
 
 
 def build_model(job, vocabulary):
