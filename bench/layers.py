@@ -7,13 +7,14 @@ has weight drop, and its weights are held in the type it computes in.
     python bench/layers.py [--rounds 7] [--threads 2]
 """
 
+from functools import partial
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 
 from comparison import Ratio, compare, timed, write_results
-from g2lstm.cells import GatePolicy, LSTMLayer, pytorch, reference
+from g2lstm.cells import GatePolicy, LSTMLayer, build, native, pytorch, reference
 from machine import facts, prepare
 
 SIZES = (400, 1150, 1150, 400)
@@ -21,13 +22,10 @@ STEPS, BATCH, WEIGHT_DROP = 70, 20, 0.5
 NOISY = GatePolicy("gumbel", tau=0.9, p=0.2)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-# Name and type of arithmetic of every training kernel; a new kernel is one line here.
-KERNELS = {"PyTorch float32": pytorch.lstm}
-
 # Bars: against torch.nn.LSTM with F.dropout in the same type, and for what the noise costs.
 BARS = {
     "PyTorch float32": (None, "<= 1.08"),
-    "PyTorch bfloat16": ("<= 0.85", "<= 1.08"),
+    "C++ float32": (None, "<= 1.05"),
     "C++ bfloat16": ("<= 0.55", "<= 1.05"),
 }
 
@@ -83,10 +81,23 @@ def training_pass(model, x):
     return timed(run)
 
 
+def kernels():
+    """Return the training kernels that work on this machine, by name and type of arithmetic."""
+    found = {"PyTorch float32": pytorch.lstm}
+    for name, dtype in DTYPES.items():
+        try:
+            native.library(dtype)
+        except build.Unavailable as reason:
+            print(f"C++ {name}: left out, {reason}", flush=True)
+        else:
+            found[f"C++ {name}"] = partial(native.lstm, operands=dtype)
+    return found
+
+
 def models():
     """Return all models to compare by name."""
     result = {"naive float32": Layers(reference.lstm, NOISY)}
-    for name, kernel in KERNELS.items():
+    for name, kernel in kernels().items():
         result[name] = Layers(kernel, NOISY)
         result[f"{name}, no noise"] = Layers(kernel, GatePolicy())
     for name, dtype in DTYPES.items():

@@ -69,7 +69,7 @@ def _add_model_verbs(verbs):
     verb.add_argument("--record", required=True, help="output")
     verb.add_argument("--checkpoint-minutes", type=float, default=5)
     verb.add_argument("--time-budget", type=float, help="minutes after which to save and stop")
-    verb.add_argument("--kernel", default="auto", help="of the recurrence: auto, native, pytorch")
+    verb.add_argument("--kernel", default="auto", help="auto, native, pytorch or cudnn")
     _add_machine(verb)
 
     verb = _verb(verbs, "evaluate", work.evaluate, "Perplexity of a model with and without cache.")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from g2lstm.cells import GatePolicy, build, kernels, native, pytorch, reference
+from g2lstm.cells import GatePolicy, build, kernels, native, reference
 from g2lstm.cells.counter import GumbelNoise, WeightDrop
 from g2lstm.errors import UserError
 
@@ -171,9 +171,21 @@ def test_the_choice_draws_no_random_numbers(own_choice):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_pytorch_calls_can_be_asked_for(own_choice):
-    kernels.want("pytorch")
-    assert kernels.choose("cpu") == "pytorch"
+@pytest.mark.parametrize("name", ["pytorch", "cudnn"])
+def test_a_kernel_can_be_asked_for(own_choice, name):
+    kernels.want(name)
+    assert kernels.choose("cpu") == name
     args = arguments(3, 2, 4, 5)
     got = outputs_and_gradients(kernels.lstm, args)
-    assert error(got, outputs_and_gradients(pytorch.lstm, args)) == 0
+    assert error(got, outputs_and_gradients(kernels.KERNELS[name], args)) == 0
+
+
+def test_on_cuda_the_layers_are_those_of_cudnn():
+    assert kernels.choose("cuda") == "cudnn"
+
+
+def test_the_cpu_kernel_is_refused_on_cuda(own_choice):
+    skip_without(native.lstm, torch.float32)
+    kernels.want("native")
+    with pytest.raises(UserError, match="for CPUs"):
+        kernels.choose("cuda")

@@ -4,8 +4,9 @@
 ``counter``    gate noise and weight drop as numbers that any kernel can draw where it needs them
 ``layer``      the layer that models use: parameters, gate policy, weight drop
 ``kernels``    the choice of a training kernel
-``native``     training kernel in C++ (``native.cpp``, compiled by ``build`` on first use)
+``native``     training kernel in C++ (``cpp/``, compiled by ``build`` on first use)
 ``pytorch``    training kernel in PyTorch calls with a hand-written backward
+``cudnn``      training kernel for CUDA: the noise as input columns of PyTorch's own LSTM
 ``reference``  the definition, step by step: what every kernel is tested against
 
 A training kernel is a function ``kernel(x, h0, c0, weight_ih, weight_hh, bias, noise, drop, tau)``

@@ -1,4 +1,4 @@
-"""Which training kernel a layer runs on: the C++ one where it can be had, else PyTorch calls.
+"""Which training kernel a layer runs on: cuDNN on CUDA; on a CPU C++, else PyTorch calls.
 
 The choice is made once a process and device, and said aloud when it is not the fast one.
 """
@@ -8,13 +8,12 @@ import sys
 
 import torch
 
-from g2lstm.cells import build, native, pytorch
+from g2lstm.cells import build, cudnn, native, pytorch
 from g2lstm.cells.counter import GumbelNoise, WeightDrop
 from g2lstm.cells.gates import GatePolicy
 from g2lstm.errors import UserError
 
-KERNELS = {"native": native.lstm, "pytorch": pytorch.lstm}
-CHOICES = ("auto", *KERNELS)
+KERNELS = {"native": native.lstm, "pytorch": pytorch.lstm, "cudnn": cudnn.lstm}
 _wanted = "auto"
 
 
@@ -38,8 +37,12 @@ def lstm(x, *others, **options):
 @functools.cache
 def choose(device_type, dtype=torch.float32):
     """Return the name of the kernel for tensors of ``dtype`` on a kind of device."""
-    if _wanted == "pytorch" or device_type != "cpu":
-        return "pytorch"
+    if _wanted in ("pytorch", "cudnn"):
+        return _wanted
+    if device_type != "cpu":
+        if _wanted == "native":
+            raise UserError("kernel = native is for CPUs; set kernel to auto or device to cpu")
+        return "cudnn"
     problem = _problem(dtype)
     if problem:
         print(f"note: training without the C++ kernel, slower ({problem})", file=sys.stderr)
@@ -67,7 +70,7 @@ def _agrees(dtype):
     noise = GumbelNoise(steps, batch, hidden, GatePolicy("gumbel", tau=0.9, p=0.2))
     drop = WeightDrop(4 * hidden, hidden, 0.3)
     results = []
-    for kernel in KERNELS.values():
+    for kernel in (KERNELS["native"], pytorch.lstm):
         outputs = kernel(*arguments, noise, drop, 0.9)
         results.append([*outputs, *torch.autograd.grad(outputs[0].sin().sum(), arguments)])
     tolerance = {torch.float64: 1e-9, torch.float32: 1e-4}.get(dtype, 5e-2)

@@ -3,9 +3,10 @@
 from g2lstm.cells.kernels import choose
 from g2lstm.nmt import attention, native
 
-KERNELS = {"native": native.attention_lstm, "pytorch": attention.attention_lstm}
+KERNELS = {"native": native.attention_lstm, "pytorch": attention.attention_lstm}  # cuDNN has none
 
 
 def attention_lstm(projected, *others):
     """Run the chosen kernel; see :func:`g2lstm.nmt.attention.attention_lstm`."""
-    return KERNELS[choose(projected.device.type, projected.dtype)](projected, *others)
+    chosen = choose(projected.device.type, projected.dtype)
+    return KERNELS.get(chosen, attention.attention_lstm)(projected, *others)
