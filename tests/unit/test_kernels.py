@@ -163,6 +163,12 @@ def reference_with_a_slip(x, h0, c0, weight_ih, weight_hh, bias, *others):
     return reference.lstm(x, h0, c0, weight_ih, 0.99 * weight_hh, bias, *others)
 
 
+def test_the_choice_may_be_made_where_no_gradients_are_wanted(own_choice):
+    skip_without(native.lstm, torch.float32)
+    with torch.no_grad():
+        assert kernels.choose("cpu") == "native"
+
+
 def test_the_choice_draws_no_random_numbers(own_choice):
     torch.manual_seed(1)
     expected = torch.rand(3)

@@ -59,6 +59,7 @@ def _problem(dtype):
     return "" if _agrees(dtype) else f"it fails its self-check in {dtype}"
 
 
+@torch.enable_grad()
 @torch.random.fork_rng(devices=[])
 def _agrees(dtype):
     """Compare the C++ kernel with the PyTorch calls on a small layer, gradients included."""
