@@ -120,18 +120,23 @@ def test_same_seeds_give_the_same_bits(kernel):
 
 
 @pytest.fixture
-def own_choice(monkeypatch, tmp_path):
-    """Let a test choose kernels anew with an empty cache of compiled libraries."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def own_choice(monkeypatch):
+    """Let a test choose kernels anew."""
     native.library.cache_clear()
-    kernels.choose.cache_clear()
+    kernels.want("auto")
     yield
     monkeypatch.undo()
     native.library.cache_clear()
     kernels.want("auto")
 
 
-def test_without_a_compiler_training_goes_on_with_a_notice(own_choice, monkeypatch, capsys):
+@pytest.fixture
+def empty_cache(own_choice, monkeypatch, tmp_path):
+    """Let a test compile anew."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def test_without_a_compiler_training_goes_on_with_a_notice(empty_cache, monkeypatch, capsys):
     monkeypatch.setenv("PATH", os.devnull)
     assert kernels.choose("cpu") == "pytorch"
     assert kernels.choose("cpu") == "pytorch"
@@ -142,7 +147,7 @@ def test_without_a_compiler_training_goes_on_with_a_notice(own_choice, monkeypat
         kernels.want("native")
 
 
-def test_a_compiler_that_fails_is_reported(own_choice, monkeypatch, tmp_path):
+def test_a_compiler_that_fails_is_reported(empty_cache, monkeypatch, tmp_path):
     compiler = tmp_path / "c++"
     compiler.write_text("#!/bin/sh\necho 'native.cpp:1: error: no such thing' >&2\nexit 1\n")
     compiler.chmod(0o755)
