@@ -13,7 +13,7 @@ in a process of its own (``peer.py``) and still takes its turn in every round.
 import torch
 import torch.nn.functional as F
 
-from comparison import Ratio, compare, timed, write_results
+from comparison import Ratio, compare, record, row, timed, write_results
 from g2lstm import config
 from g2lstm.cells import LSTMLayer, reference
 from g2lstm.nmt.beam import beam_search
@@ -150,10 +150,16 @@ def measure(peer, job, rounds):
         **peer_search,
     }
     sizes = f"2 x 256, {VOCABULARY} sub-words, {LENGTH} words a sentence, batch {BATCH}"
-    return [
-        compare(f"Training step, {sizes}", "step", training, TRAINING, rounds),
-        compare(f"Beam search, beam {BEAM}, {sizes}", "sentence", search, SEARCH, rounds),
-    ]
+    steps = compare(f"Training step, {sizes}", "step", training, TRAINING, rounds)
+    trained = rates("Training, target tokens a second", steps, LENGTH * BATCH)
+    searches = compare(f"Beam search, beam {BEAM}, {sizes}", "sentence", search, SEARCH, rounds)
+    return [steps, trained, searches, rates("Beam search, sentences a second", searches, 1)]
+
+
+def rates(title, comparison, amount):
+    """Return how many things a second every contender did that does ``amount`` in its time."""
+    medians = comparison["medians_ms"].items()
+    return record(title, [row(name, 1000 * amount / ms) for name, ms in medians])
 
 
 def main():
