@@ -157,6 +157,17 @@ def test_a_compiler_that_fails_is_reported(empty_cache, monkeypatch, tmp_path):
     assert not list(tmp_path.glob("g2lstm/*.so"))
 
 
+def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(
+    own_choice, monkeypatch, tmp_path, capsys
+):
+    skip_without(native.lstm, torch.float32)
+    native.library.cache_clear()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert kernels.choose("cpu") == "pytorch"
+    assert "Not a directory" in capsys.readouterr().err
+
+
 def test_a_kernel_that_computes_something_else_is_not_used(own_choice, monkeypatch, capsys):
     skip_without(native.lstm, torch.float32)
     monkeypatch.setitem(kernels.KERNELS, "native", reference_with_a_slip)

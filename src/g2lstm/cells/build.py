@@ -43,8 +43,10 @@ def load():
     if instructions not in INSTRUCTIONS or platform.system() != "Linux":
         raise Unavailable(f"no fast kernel for a CPU with {instructions} on {platform.system()}")
     command = _command(compiler, instructions)
-    path = _cache_folder() / f"native-{_fingerprint(compiler, command)}.so"
+    folder = _cache_folder()
+    path = folder / f"native-{_fingerprint(compiler, command)}.so"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with _locked(path.with_suffix(".lock")):
             if not path.exists():
                 _compile(command, path)
@@ -88,9 +90,7 @@ def _fingerprint(compiler, command):
 
 def _cache_folder():
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "g2lstm"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return Path(base) / "g2lstm"
 
 
 @contextlib.contextmanager

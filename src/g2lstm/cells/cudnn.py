@@ -7,16 +7,14 @@ CPU it is exact, too, but slow: the product with the identity costs more than th
 
 import torch
 
-from g2lstm.cells.gates import scaled
+from g2lstm.cells.gates import folded
 
 
 def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0):
     """Same contract as :func:`g2lstm.cells.reference.lstm`; any device."""
-    if drop is not None:
-        weight_hh = weight_hh * drop.factor(weight_hh.dtype)
-    weight_ih, weight_hh, bias = scaled(tau, weight_ih, weight_hh, bias)
-    if noise is not None:
-        x = torch.cat([x, noise.values(x.dtype).div_(tau)], dim=2)
+    weight_ih, weight_hh, bias, values = folded(weight_ih, weight_hh, bias, noise, drop, tau)
+    if values is not None:
+        x = torch.cat([x, values], dim=2)
         identity = torch.eye(
             len(bias), len(bias) // 2, dtype=weight_ih.dtype, device=weight_ih.device
         )

@@ -72,6 +72,19 @@ def scaled(tau, *weights):
     return tuple(w * scale.view(-1, *[1] * (w.dim() - 1)) for w in weights)
 
 
+def folded(weight_ih, weight_hh, bias, noise, drop, tau):
+    """Return ``(weight_ih, weight_hh, bias, values)``: weight drop and temperature are in them.
+
+    They make a plain LSTM of the layer; ``values`` (steps, batch, 2 · hidden), or None, are added to
+    the pre-activations of its input and forget gates. For ``noise`` and ``drop`` see
+    :func:`g2lstm.cells.reference.lstm`.
+    """
+    if drop is not None:
+        weight_hh = weight_hh * drop.factor(weight_hh.dtype)
+    values = None if noise is None else noise.values(bias.dtype).div_(tau)
+    return *scaled(tau, weight_ih, weight_hh, bias), values
+
+
 def training_noise(steps, batch, hidden, policy, device):
     """Return the :class:`g2lstm.cells.counter.GumbelNoise` of a chunk; None without noise."""
     return GumbelNoise(steps, batch, hidden, policy, device) if policy.noisy else None

@@ -95,7 +95,8 @@ class _LSTM(torch.autograd.Function):
         projected = torch.mm(rows, weight_ih.T)
         # Gates may take the place of what they are computed from, element by element.
         gates = projected if operands == state else projected.to(state)
-        h = torch.zeros(steps + 1, batch, padded, dtype=operands)
+        h = torch.empty(steps + 1, batch, padded, dtype=operands)
+        h[:, :, hidden:] = 0
         c = torch.empty(steps + 1, batch, hidden, dtype=state)
         h[0, :, :hidden], c[0] = h0, c0
         ctx.sizes, ctx.tau = Sizes(steps, batch, hidden, padded), tau

@@ -9,16 +9,12 @@ one product each at the end. Inside, units come before examples: ``weight · h``
 import torch
 from torch.autograd.function import once_differentiable
 
-from g2lstm.cells.gates import scaled
+from g2lstm.cells.gates import folded
 
 
 def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0):
     """Same contract as :func:`g2lstm.cells.reference.lstm`; float32 or float64, any device."""
-    if drop is not None:
-        weight_hh = weight_hh * drop.factor(weight_hh.dtype)
-    weight_ih, weight_hh, bias = scaled(tau, weight_ih, weight_hh, bias)
-    values = None if noise is None else noise.values(x.dtype).div_(tau)
-    return _LSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, values)
+    return _LSTM.apply(x, h0, c0, *folded(weight_ih, weight_hh, bias, noise, drop, tau))
 
 
 def turned(array):

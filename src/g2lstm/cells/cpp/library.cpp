@@ -1,6 +1,4 @@
 // What Python calls; type 0 is float, 1 bfloat16, 2 double.
-#include <limits>
-
 #include "attention.h"
 #include "lstm.h"
 
