@@ -75,8 +75,8 @@ def scaled(tau, *weights):
 def folded(weight_ih, weight_hh, bias, noise, drop, tau):
     """Return ``(weight_ih, weight_hh, bias, values)``: weight drop and temperature are in them.
 
-    They make a plain LSTM of the layer; ``values`` (steps, batch, 2 · hidden), or None, are added to
-    the pre-activations of its input and forget gates. For ``noise`` and ``drop`` see
+    They make a plain LSTM of the layer; ``values`` (steps, batch, 2 · hidden), or None, are added
+    to the pre-activations of its input and forget gates. For ``noise`` and ``drop`` see
     :func:`g2lstm.cells.reference.lstm`.
     """
     if drop is not None:
