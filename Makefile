@@ -1,5 +1,6 @@
 # make        set up .venv and run the main job (preset demo)
-# make test   set up .venv and run all tests
+# make test   set up .venv and run the tests
+# make test-conda  run every rule with --use-conda, in environments that a stand-in for conda makes
 # make bench  run all benchmarks and write their tables to docs/performance.md
 # make bench-peer  set up the environment of JoeyNMT, for the benchmarks to compare with
 # make format put code and rules into the project's form
@@ -8,13 +9,16 @@ CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test bench bench-peer format docs clean
+.PHONY: run test test-conda bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
 
 test: .venv/test.stamp
 	python -m pytest
+
+test-conda: .venv/test.stamp .venv-snakemake/run.stamp
+	python -m pytest -m conda
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/layers.py
@@ -35,7 +39,7 @@ docs: .venv/run.stamp
 	PYTHONPATH=src python -m g2lstm document > docs/configuration.md
 
 clean:
-	rm -rf .venv .venv-joeynmt .snakemake logs benchmarks
+	rm -rf .venv .venv-snakemake .venv-joeynmt .snakemake logs benchmarks
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -46,6 +50,11 @@ clean:
 
 .venv/test.stamp: requirements-dev.txt .venv/run.stamp
 	.venv/bin/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+.venv-snakemake/run.stamp: constraints.txt
+	$(PYTHON) -m venv .venv-snakemake
+	.venv-snakemake/bin/python -m pip install --quiet -c $< snakemake
 	touch $@
 
 .venv-joeynmt/run.stamp: bench/joeynmt-requirements.txt

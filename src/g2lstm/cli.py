@@ -20,6 +20,12 @@ def main(arguments=None):
     except UserError as error:
         print(f"g2lstm {options.verb}: error: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name.startswith("g2lstm"):
+            raise
+        hint = "install requirements.txt, or let conda: snakemake --use-conda"
+        print(f"g2lstm {options.verb}: error: {error}; {hint}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"g2lstm {options.verb}: interrupted", file=sys.stderr)
         return 130
