@@ -54,13 +54,12 @@ VERBS = {
 class Project:
     """A copy of the project, and the bare Snakemake that runs it with the stand-in for conda."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, environment):
         self.folder = folder / "project"
         self.folder.mkdir()
         copy_project(self.folder)
         stand_in = conda_stand_in.install(folder / "conda")
-        kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
-        self.environment = {**kept, "PATH": f"{CALLER}:{stand_in}:{SYSTEM}"}
+        self.environment = {**environment, "PATH": f"{CALLER}:{stand_in}:{SYSTEM}"}
         (self.folder / "config.yaml").write_text(yaml.safe_dump(SETTINGS | self._toy(folder)))
 
     def _toy(self, folder):
@@ -91,9 +90,9 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, environment):
     assert (CALLER / "snakemake").exists(), "make test-conda sets up the Snakemake that calls"
-    return Project(tmp_path_factory.mktemp("conda"))
+    return Project(tmp_path_factory.mktemp("conda"), environment)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +118,7 @@ def test_the_caller_has_snakemake_and_nothing_of_the_package():
 def test_without_conda_it_is_told_in_one_line_what_the_caller_lacks(project):
     run = project.snakemake("paper_tables/demo/figure2.png")
     assert run.returncode != 0
-    assert "error: No module named 'matplotlib'; install requirements.txt" in run.stderr
+    assert "error: No module named 'numpy'; install requirements.txt" in run.stderr
     assert "Traceback" not in run.stderr
 
 
