@@ -50,8 +50,8 @@ def train(
 
     Raises :class:`g2lstm.training.loop.Interrupted` when the run was stopped and saved.
     """
-    started = time.time()
     chosen = device.choose(device_name, threads)
+    started = time.time()
     kernels.want(kernel)
     kernel = kernels.choose(chosen.type)
     hashes = {"corpus": file_sha256(corpus)}
@@ -68,7 +68,7 @@ def train(
         loop.run(training, folder, 60 * checkpoint_minutes, budget)
         _publish(folder, model)
     write_record(record, {**labels, **_summary(job, training), "data": hashes})
-    write_provenance(record, started, device=str(chosen), kernel=kernel)
+    write_provenance(record, started, kernel=kernel, **device.facts(chosen))
 
 
 def _training(job, corpus, folder, chosen, initial):
@@ -91,8 +91,8 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
     splits : names out of valid, test
     records : output file for each mode, ``{"plain": ..., "cache": ...}``
     """
-    started = time.time()
     chosen = device.choose(device_name, threads)
+    started = time.time()
     text = Corpus.load(corpus)
     network, meta = lm_model.read_model(model, chosen)
     plain, cached = evaluate_splits(network, {name: text.splits[name] for name in splits}, settings)
@@ -110,7 +110,7 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
                 "data": {"corpus": file_sha256(corpus), "model": file_sha256(model)},
             },
         )
-        write_provenance(records[mode], started, device=str(chosen))
+        write_provenance(records[mode], started, **device.facts(chosen))
 
 
 def translate(
@@ -126,8 +126,8 @@ def translate(
     record : output; translations : output, the text of all splits, one after the other
     other parameters : as of :func:`evaluate`
     """
-    started = time.time()
     chosen = device.choose(device_name, threads)
+    started = time.time()
     text = ParallelCorpus.load(corpus)
     network, meta = nmt_model.read_model(model, chosen)
     splits = ["test"] if "compression" in meta else ["valid", "test"]
@@ -149,7 +149,7 @@ def translate(
             "data": {"corpus": file_sha256(corpus), "model": file_sha256(model)},
         },
     )
-    write_provenance(record, started, device=str(chosen))
+    write_provenance(record, started, **device.facts(chosen))
 
 
 def significance(records, translations, references, labels, samples, record):
@@ -175,8 +175,8 @@ def record_gates(model, corpus, labels, settings, record, device_name="auto", th
     ``settings``: of a translation task the section ``gates``; of the language model
     ``{"valid_batch": columns}``, read on the validation text.
     """
-    started = time.time()
     chosen = device.choose(device_name, threads)
+    started = time.time()
     if labels["task"] == "lm":
         network, _ = lm_model.read_model(model, chosen)
         tokens = Corpus.load(corpus).splits["valid"]
@@ -186,7 +186,7 @@ def record_gates(model, corpus, labels, settings, record, device_name="auto", th
         facts = record_translation(network, ParallelCorpus.load(corpus), **settings)
     hashes = {"corpus": file_sha256(corpus), "model": file_sha256(model)}
     write_record(record, {**labels, "kind": "gates", **facts, "data": hashes})
-    write_provenance(record, started, device=str(chosen))
+    write_provenance(record, started, **device.facts(chosen))
 
 
 def _publish(folder, model):
