@@ -126,10 +126,13 @@ def _add_machine(verb):
 def _add_paper_verbs(verbs):
     verb = _verb(verbs, "aggregate", work.aggregate, "Collect records into one tidy CSV.")
     verb.add_argument("--records", required=True, nargs="+")
+    verb.add_argument("--trainings", required=True, nargs="+", help="records of the training runs")
     verb.add_argument("--summary", required=True, help="output")
+    verb.add_argument("--provenance", required=True, help="output: commit, device ... of each")
 
     verb = _verb(verbs, "table", work.table, "Make a table as .tex, .csv, .md and .png.")
     verb.add_argument("--number", required=True, help="such as 3 or S1")
+    verb.add_argument("--provenance", required=True, nargs="+", help="CSV of aggregate")
     verb.add_argument("--stem", required=True, help="output without suffix")
     _add_summary(verb)
 

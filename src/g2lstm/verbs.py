@@ -140,17 +140,22 @@ def gates(options):
 
 
 def aggregate(options):
-    """Write one tidy CSV out of records."""
+    """Write one tidy CSV out of records, and one of where they come from."""
     from g2lstm.paper.aggregate import aggregate, write_summary
+    from g2lstm.paper.provenance import write_provenance_table
 
     write_summary(aggregate(options.records), options.summary)
+    write_provenance_table([*options.records, *options.trainings], options.provenance)
 
 
 def table(options):
     """Write a table."""
     from g2lstm.paper.tables import write_table
 
-    write_table(options.number, options.summary, PUBLISHED, options.layout, options.stem)
+    write_table(
+        options.number, options.summary, options.provenance, PUBLISHED, options.layout,
+        options.stem,
+    )  # fmt: skip
 
 
 def learning_curve(options):

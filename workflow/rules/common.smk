@@ -245,16 +245,22 @@ def records(wildcards):
     return [*found, *runs(preset, task, "gates.json"), corpus]
 
 
-def summaries(tasks):
-    """Return the function that gives the summaries of ``tasks``."""
+def trainings(wildcards):
+    """Return the records of all training runs of a task."""
+    stages = STAGES if wildcards.task == "lm" else STAGES[:1]
+    return runs(wildcards.preset, wildcards.task, "training.json", stage=stages)
+
+
+def summaries(tasks, file="summary"):
+    """Return the function that gives the summaries of ``tasks``, or another file beside them."""
     return lambda wildcards: expand(
-        "results/{preset}/{task}/summary.csv", preset=wildcards.preset, task=tasks
+        "results/{preset}/{task}/{file}.csv", preset=wildcards.preset, task=tasks, file=file
     )
 
 
-def table_summaries(wildcards):
-    """Return the summaries of the tasks that a table is about."""
-    return summaries(TABLE_TASKS[f"table{wildcards.number}"])(wildcards)
+def table_inputs(file):
+    """Return the function that gives a file of each of the tasks that a table is about."""
+    return lambda wildcards: summaries(TABLE_TASKS[f"table{wildcards.number}"], file)(wildcards)
 
 
 def published_files(preset, tasks):

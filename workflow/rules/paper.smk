@@ -4,8 +4,10 @@
 rule aggregate:
     input:
         records=records,
+        trainings=trainings,
     output:
         summary="results/{preset}/{task}/summary.csv",
+        provenance="results/{preset}/{task}/provenance.csv",
     log:
         "logs/{preset}/paper/aggregate-{task}.log",
     localrule: True
@@ -14,12 +16,14 @@ rule aggregate:
     message:
         "collect the records of {wildcards.task} ({wildcards.preset})"
     shell:
-        "python -m g2lstm aggregate --records {input.records} --summary {output.summary} &> {log}"
+        "python -m g2lstm aggregate --records {input.records} --trainings {input.trainings}"
+        " --summary {output.summary} --provenance {output.provenance} &> {log}"
 
 
 rule table:
     input:
-        summaries=table_summaries,
+        summaries=table_inputs("summary"),
+        provenance=table_inputs("provenance"),
     output:
         multiext(
             "paper_tables/{preset}/table{number}",
@@ -40,7 +44,7 @@ rule table:
         "table {wildcards.number} of {wildcards.preset}"
     shell:
         "python -m g2lstm table --number {wildcards.number} --summary {input.summaries}"
-        " --layout {params.layout:q} --stem {params.stem} &> {log}"
+        " --provenance {input.provenance} --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule learning_curve:
