@@ -29,7 +29,8 @@ from g2lstm.records import (
     write_text,
 )
 from g2lstm.tasks import STAGE_VERSION
-from g2lstm.training import checkpoint, device, loop
+from g2lstm.training import device, loop
+from g2lstm.training.folder import BEST, checkpoint_folder, locked
 from g2lstm.training.tensors import load_tensors
 
 
@@ -57,17 +58,18 @@ def train(
     hashes = {"corpus": file_sha256(corpus)}
     if initial is not None:
         hashes["initial"] = file_sha256(initial)
-    key = checkpoint.job_key(job, STAGE_VERSION[job["task"]], *hashes.values())
-    folder = Path(model).parent / "ckpt" / key
+    version = STAGE_VERSION[job["task"]]
+    folder = checkpoint_folder(model, job, version, *hashes.values())
     where = f"{chosen}, kernel {kernel}"
     print(f"training on {where}, checkpoints in {folder}", file=sys.stderr, flush=True)
-    with checkpoint.locked(folder):
+    with locked(folder):
         torch.manual_seed(int(digest([job["seed"], job["stage"]])[:8], 16))
         training = _training(job, corpus, folder, chosen, initial)
         budget = None if time_budget is None else 60 * time_budget
         loop.run(training, folder, 60 * checkpoint_minutes, budget)
         _publish(folder, model)
-    write_record(record, {**labels, **_summary(job, training), "data": hashes})
+    facts = {"data": hashes, "version": version, "sha256": file_sha256(model)}
+    write_record(record, {**labels, **_summary(job, training), **facts})
     write_provenance(record, started, kernel=kernel, **device.facts(chosen))
 
 
@@ -80,7 +82,10 @@ def _training(job, corpus, folder, chosen, initial):
     return LMTraining(complete, Corpus.load(corpus), folder, chosen, tensors)
 
 
-def evaluate(model, corpus, labels, settings, splits, records, device_name="auto", threads=None):
+def evaluate(
+    model, corpus, labels, settings, splits, records, device_name="auto", threads=None,
+    made_from=None,
+):  # fmt: skip
     """Evaluate a model file on splits of a corpus and write one record for each mode.
 
     Parameters
@@ -90,6 +95,7 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
     settings : the section ``lm.evaluation`` of the configuration
     splits : names out of valid, test
     records : output file for each mode, ``{"plain": ..., "cache": ...}``
+    made_from : hash of the model that a compressed one was made from
     """
     chosen = device.choose(device_name, threads)
     started = time.time()
@@ -107,7 +113,7 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
                 "size": measure(model),
                 "compression": meta.get("compression"),
                 "evaluation": settings,
-                "data": {"corpus": file_sha256(corpus), "model": file_sha256(model)},
+                "data": _hashes(corpus, model, made_from),
             },
         )
         write_provenance(records[mode], started, **device.facts(chosen))
@@ -115,7 +121,7 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
 
 def translate(
     model, corpus, references, labels, settings, record, translations, device_name="auto",
-    threads=None,
+    threads=None, made_from=None,
 ):  # fmt: skip
     """Translate the test splits of a corpus, of an original model the validation too, and score.
 
@@ -146,7 +152,7 @@ def translate(
             "size": measure(model),
             "compression": meta.get("compression"),
             "evaluation": settings,
-            "data": {"corpus": file_sha256(corpus), "model": file_sha256(model)},
+            "data": _hashes(corpus, model, made_from),
         },
     )
     write_provenance(record, started, **device.facts(chosen))
@@ -184,18 +190,24 @@ def record_gates(model, corpus, labels, settings, record, device_name="auto", th
     else:
         network, _ = nmt_model.read_model(model, chosen)
         facts = record_translation(network, ParallelCorpus.load(corpus), **settings)
-    hashes = {"corpus": file_sha256(corpus), "model": file_sha256(model)}
+    hashes = _hashes(corpus, model)
     write_record(record, {**labels, "kind": "gates", **facts, "data": hashes})
     write_provenance(record, started, **device.facts(chosen))
+
+
+def _hashes(corpus, model, made_from=None):
+    """Return the hashes of what a result was computed from, as they stand in its record."""
+    hashes = {"corpus": file_sha256(corpus), "model": file_sha256(model)}
+    return hashes if made_from is None else {**hashes, "original": made_from}
 
 
 def _publish(folder, model):
     """Put the best model of a run at its place, if it is sound."""
     try:
-        load_tensors(folder / loop.BEST)
+        load_tensors(folder / BEST)
     except UserError as error:
         raise UserError(f"{error}; to train again, delete the folder {folder}") from error
-    link_or_copy(folder / loop.BEST, model)
+    link_or_copy(folder / BEST, model)
 
 
 def _summary(job, training):

@@ -76,10 +76,10 @@ def evaluate(options):
 
     from g2lstm import stages
 
-    for model, labels, plain, cache in _models(options, options.plain, options.cache):
+    for model, labels, made_from, plain, cache in _models(options, options.plain, options.cache):
         stages.evaluate(
             model, options.corpus, labels, options.settings, options.splits,
-            {"plain": plain, "cache": cache}, options.device, options.threads,
+            {"plain": plain, "cache": cache}, options.device, options.threads, made_from,
         )  # fmt: skip
 
 
@@ -89,10 +89,11 @@ def translate(options):
 
     from g2lstm import stages
 
-    for model, labels, record, text in _models(options, options.record, options.translations):
+    outputs = options.record, options.translations
+    for model, labels, made_from, record, text in _models(options, *outputs):
         stages.translate(
             model, options.corpus, options.references, labels, options.settings,
-            record, text, options.device, options.threads,
+            record, text, options.device, options.threads, made_from,
         )  # fmt: skip
 
 
@@ -104,19 +105,25 @@ def _limit_blas(threads):
 
 
 def _models(options, *outputs):
-    """Compress a model at each of the settings, if any; yield model, labels and its outputs."""
+    """Compress a model at each of the settings, if any.
+
+    Yield model, labels, the hash of the model that it was made from (None: it is the original), and
+    its outputs.
+    """
     from g2lstm.compress.model_file import compress_model
+    from g2lstm.records import file_sha256
 
     if options.compressions is None:
         outputs = (files[0] for files in outputs)
-        yield options.model, {**options.labels, "setting": "original"}, *outputs
+        yield options.model, {**options.labels, "setting": "original"}, None, *outputs
         return
+    made_from = file_sha256(options.model)
     settings = options.compressions.items()
     for (name, setting), *files in zip(settings, options.compressed, *outputs, strict=True):
         if not all(Path(file).name.startswith(f"{name}.") for file in files):
             raise UserError(f"{files[0]}: not named after {name}; give files in order of settings")
         compress_model(options.model, name, setting, files[0])
-        yield files[0], {**options.labels, "setting": name}, *files[1:]
+        yield files[0], {**options.labels, "setting": name}, made_from, *files[1:]
 
 
 def significance(options):

@@ -96,9 +96,7 @@ rule curve:
 
 rule gate_figure:
     input:
-        records=lambda wildcards: runs(
-            wildcards.preset, GATE_FIGURES[wildcards.figure][0], "gates.json"
-        ),
+        records=lambda wildcards: gate_records(wildcards.preset, GATE_FIGURES[wildcards.figure][0]),
     output:
         multiext("paper_tables/{preset}/{figure}", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
     log:

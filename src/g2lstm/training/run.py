@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from g2lstm.errors import UserError
+from g2lstm.training.folder import BEST
 from g2lstm.training.history import History
-from g2lstm.training.loop import BEST
 from g2lstm.training.tensors import part, save_tensors
 
 STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the device
