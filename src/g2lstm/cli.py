@@ -28,7 +28,7 @@ def main(arguments=None):
 def _parser():
     parser = argparse.ArgumentParser(prog="g2lstm", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
-    for add in (_add_data_verbs, _add_model_verbs, _add_paper_verbs):
+    for add in (_add_status_verb, _add_data_verbs, _add_model_verbs, _add_paper_verbs):
         add(verbs)
     return parser
 
@@ -37,6 +37,13 @@ def _verb(verbs, name, run, summary):
     parser = verbs.add_parser(name, help=summary, description=summary)
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_status_verb(verbs):
+    verb = _verb(verbs, "status", work.status, "Show the state of all runs of a configuration.")
+    verb.add_argument("--config", default="config.yaml", help="the file that a user edits")
+    verb.add_argument("--preset", help="instead of the one of the file")
+    verb.add_argument("--directory", default=".", help="folder with results/ and paper_tables/")
 
 
 def _add_data_verbs(verbs):

@@ -34,6 +34,19 @@ def resolve(user, preset=None):
     return config
 
 
+def read_config(path):
+    """Return the content of a configuration file; raise UserError when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = yaml.load(stream, LOADER)
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise UserError(f"{path}: {reason}") from error
+    if not isinstance(content or {}, dict):
+        raise UserError(f"{path}: not a list of keys and values")
+    return content or {}
+
+
 @cache
 def read_schema():
     """Return the JSON schema of the configuration with its references resolved."""

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from pathlib import Path
 
 import torch
 
@@ -191,7 +190,8 @@ def record_gates(model, corpus, labels, settings, record, device_name="auto", th
         network, _ = nmt_model.read_model(model, chosen)
         facts = record_translation(network, ParallelCorpus.load(corpus), **settings)
     hashes = _hashes(corpus, model)
-    write_record(record, {**labels, "kind": "gates", **facts, "data": hashes})
+    facts |= {"evaluation": settings, "data": hashes}
+    write_record(record, {**labels, "kind": "gates", **facts})
     write_provenance(record, started, **device.facts(chosen))
 
 

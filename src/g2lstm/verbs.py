@@ -15,6 +15,16 @@ CLAIMS = ROOT / "resources" / "claims.yaml"
 DATASETS = ROOT / "resources" / "datasets.yaml"
 
 
+def status(options):
+    """Print the state of all runs."""
+    from g2lstm.config import read_config, resolve
+    from g2lstm.status.report import report
+    from g2lstm.status.survey import Survey
+
+    config = resolve(read_config(options.config), options.preset)
+    print("\n".join(report(Survey(config, options.directory))))
+
+
 def fetch(options):
     """Download a data set, or copy it from a mirror; write its record."""
     from g2lstm.data.fetch import fetch

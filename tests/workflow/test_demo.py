@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,20 @@ def test_second_call_has_nothing_to_do(demo, environment):
     output = snakemake(demo, environment, "--cores", "2", "all")
     assert "Nothing to be done" in output
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.slow
+def test_status_finds_all_of_it_done(demo, environment):
+    run = subprocess.run(
+        [sys.executable, "-m", "g2lstm", "status"],
+        cwd=demo,
+        env={**environment, "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "training runs: 12 done" in run.stdout
+    assert not re.search("running|resumable|stale|missing", run.stdout), run.stdout
 
 
 def evaluation_records(demo):

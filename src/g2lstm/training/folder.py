@@ -1,8 +1,8 @@
 """The folder of a training run: its name, what is in it, and that one process at a time writes it.
 
-A run owns ``ckpt/<key>/`` beside its output, where Snakemake does not clean up. The key is a hash of
-the job, so a changed setting trains in a new folder and a setting put back finds its finished run
-again. Read by ``status`` too, so this imports no torch.
+A run owns ``ckpt/<key>/`` beside its output, where Snakemake does not clean up. The key is a hash
+of the job, so a changed setting trains in a new folder and a setting put back finds its finished
+run again. Used by ``status`` too, so this imports no torch.
 """
 
 from contextlib import contextmanager
