@@ -28,7 +28,7 @@ def use(name, device_type):
 
 
 @contextmanager
-def evaluation():
+def full():
     """Within the block, products have all digits."""
     _allow_tf32(False)
     try:
@@ -54,6 +54,12 @@ def operand(tensor):
 def rounded(tensor, kind):
     """Return ``tensor`` with its numbers rounded to type ``kind``, in the type it has."""
     return tensor.to(kind).to(tensor.dtype)
+
+
+def round_(tensor, kind):
+    """Round the numbers of ``tensor`` to type ``kind``, in place."""
+    if tensor.dtype != kind:
+        tensor.copy_(tensor.to(kind))
 
 
 def product(a, b, out, add=None):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from g2lstm import config
+from g2lstm import config, precision
 from g2lstm.cells import kernels
 from g2lstm.compress.model_file import measure
 from g2lstm.data.corpus import Corpus
@@ -52,15 +52,14 @@ def train(
     """
     started = time.time()
     chosen = device.choose(device_name, threads)
+    precision.use(config.complete_job(job)["precision"], chosen.type)
     kernels.want(kernel)
-    kernel = kernels.choose(chosen.type)
     hashes = {"corpus": file_sha256(corpus)}
     if initial is not None:
         hashes["initial"] = file_sha256(initial)
     key = checkpoint.job_key(job, STAGE_VERSION[job["task"]], *hashes.values())
     folder = Path(model).parent / "ckpt" / key
-    where = f"{chosen}, kernel {kernel}"
-    print(f"training on {where}, checkpoints in {folder}", file=sys.stderr, flush=True)
+    print(f"training on {chosen}, checkpoints in {folder}", file=sys.stderr, flush=True)
     with checkpoint.locked(folder):
         torch.manual_seed(int(digest([job["seed"], job["stage"]])[:8], 16))
         training = _training(job, corpus, folder, chosen, initial)
@@ -68,7 +67,10 @@ def train(
         loop.run(training, folder, 60 * checkpoint_minutes, budget)
         _publish(folder, model)
     write_record(record, {**labels, **_summary(job, training), "data": hashes})
-    write_provenance(record, started, device=str(chosen), kernel=kernel)
+    write_provenance(
+        record, started, device=str(chosen), kernel=training.kernel,
+        kernel_milliseconds=training.kernel_times,
+    )  # fmt: skip
 
 
 def _training(job, corpus, folder, chosen, initial):
