@@ -33,7 +33,7 @@ def cells():
 
 
 def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None):
-    """Same contract as :func:`g2lstm.cells.reference.lstm`; for ``operands`` see the package."""
+    """Same contract as :func:`g2lstm.cells.reference.lstm`; CUDA."""
     if drop is not None:
         weight_hh = weight_hh * drop.factor(weight_hh.dtype)
     return _LSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, noise, tau, operands or x.dtype)
@@ -187,8 +187,11 @@ def _recorded(run, device):
         run()
     current.wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream):
-        run()
+    try:
+        with torch.cuda.graph(graph, stream=stream):
+            run()
+    finally:
+        torch.cuda.set_stream(current)  # a recording that fails does not put it back
     return graph.replay
 
 
