@@ -9,6 +9,7 @@ import json
 import sys
 
 from g2lstm import verbs as work
+from g2lstm.config import read_schema
 from g2lstm.errors import UserError
 
 
@@ -76,7 +77,8 @@ def _add_model_verbs(verbs):
     verb.add_argument("--record", required=True, help="output")
     verb.add_argument("--checkpoint-minutes", type=float, default=5)
     verb.add_argument("--time-budget", type=float, help="minutes after which to save and stop")
-    verb.add_argument("--kernel", default="auto", help="auto, native, pytorch or cudnn")
+    kernels = read_schema()["properties"]["kernel"]["enum"]
+    verb.add_argument("--kernel", default="auto", choices=kernels, help="of the recurrence")
     _add_machine(verb)
 
     verb = _verb(verbs, "evaluate", work.evaluate, "Perplexity of a model with and without cache.")

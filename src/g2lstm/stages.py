@@ -5,7 +5,7 @@ import time
 
 import torch
 
-from g2lstm import config
+from g2lstm import config, precision
 from g2lstm.cells import kernels
 from g2lstm.compress.model_file import measure
 from g2lstm.data.corpus import Corpus
@@ -52,15 +52,14 @@ def train(
     """
     chosen = device.choose(device_name, threads)
     started = time.time()
+    precision.use(config.complete_job(job)["precision"], chosen.type)
     kernels.want(kernel)
-    kernel = kernels.choose(chosen.type)
     hashes = {"corpus": file_sha256(corpus)}
     if initial is not None:
         hashes["initial"] = file_sha256(initial)
     version = STAGE_VERSION[job["task"]]
     folder = checkpoint_folder(model, job, version, *hashes.values())
-    where = f"{chosen}, kernel {kernel}"
-    print(f"training on {where}, checkpoints in {folder}", file=sys.stderr, flush=True)
+    print(f"training on {chosen}, checkpoints in {folder}", file=sys.stderr, flush=True)
     with locked(folder):
         torch.manual_seed(int(digest([job["seed"], job["stage"]])[:8], 16))
         training = _training(job, corpus, folder, chosen, initial)
@@ -69,7 +68,10 @@ def train(
         _publish(folder, model)
     facts = {"data": hashes, "version": version, "sha256": file_sha256(model)}
     write_record(record, {**labels, **_summary(job, training), **facts})
-    write_provenance(record, started, kernel=kernel, **device.facts(chosen))
+    write_provenance(
+        record, started, kernel=training.kernel, kernel_milliseconds=training.kernel_times,
+        **device.facts(chosen),
+    )  # fmt: skip
 
 
 def _training(job, corpus, folder, chosen, initial):
