@@ -14,6 +14,7 @@ MODES = ("plain", "cache")
 TABLE_SUFFIXES = ("tex", "csv", "md", "png")
 CURVE_SUFFIXES = ("png", "pdf")
 FIGURE_SUFFIXES = ("png", "pdf", "tex", "csv")
+PAGE_SUFFIXES = ("md", "html")
 # figure of gates -> task whose records it shows, and the verb that draws it; the second transition
 # of the attention layer is a supplement
 GATE_FIGURES = {
@@ -273,7 +274,7 @@ def published_files(preset, tasks):
         curves += ["rank-curve", "rounding-curve"]
     if "de-en" in tasks:
         figures.append("figure2")
-    reports = ["comparison.md", "claims.md"] if set(tasks) == set(TASKS) else []
+    pages = ["comparison", "claims"] if set(tasks) == set(TASKS) else []
     return expand(
         "paper_tables/{preset}/{file}",
         preset=preset,
@@ -281,7 +282,7 @@ def published_files(preset, tasks):
             *tables,
             *expand("{curve}.{suffix}", curve=curves, suffix=CURVE_SUFFIXES),
             *expand("{figure}.{suffix}", figure=figures, suffix=FIGURE_SUFFIXES),
-            *reports,
+            *expand("{page}.{suffix}", page=pages, suffix=PAGE_SUFFIXES),
         ],
     )
 
