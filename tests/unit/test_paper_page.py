@@ -9,6 +9,7 @@ TEXT = """# Comparison
 
 | Model | Ours |
 |:--|--:|
+| AWD-LSTM | 2.0[^1] |
 | G² (a \\| b) \\<small\\> | 1.0[^1] |
 
 (a) holds<br>(b) fails
@@ -32,8 +33,9 @@ def test_tables_and_escapes_are_those_of_the_markdown(page):
 
 
 def test_links_of_footnotes_lead_somewhere(page):
+    assert page.count(">[1]</a>") == 2
     links = re.findall(r'href="#([^"]+)"', page)
-    assert len(links) == 2  # there and back
+    assert len(links) == 4  # there and back, from two cells
     assert set(links) <= set(re.findall(r'id="([^"]+)"', page))
 
 

@@ -17,5 +17,11 @@ def write_page(text, page):
     except OSError as error:
         raise UserError(f"cannot read {text}: {error.strerror}") from error
     markdown = MarkdownIt("commonmark").enable("table").use(footnote_plugin)
+    markdown.add_render_rule("footnote_caption", _footnote_mark)
     body = markdown.render(source)
     write_text(page, template("page.html.j2", str).render(title=Path(text).stem, body=body))
+
+
+def _footnote_mark(_renderer, tokens, index, _options, _environment):
+    """Return the mark of a footnote: the same wherever it is referred to."""
+    return f"[{tokens[index].meta['id'] + 1}]"
