@@ -180,6 +180,10 @@ def _add_paper_verbs(verbs):
     verb.add_argument("--output", required=True)
     _add_summary(verb)
 
+    verb = _verb(verbs, "page", work.page, "Show comparison.md or claims.md in a browser.")
+    verb.add_argument("--text", required=True, help="Markdown")
+    verb.add_argument("--page", required=True, help="output: HTML")
+
     verb = _verb(verbs, "paper", work.paper, "Compile all tables and figures into one PDF.")
     verb.add_argument("--files", required=True, nargs="+", help=".tex and .pdf, in their order")
     verb.add_argument("--output", required=True)

@@ -14,6 +14,7 @@ LM_MODES = ("plain", "cache")
 TABLE_SUFFIXES = ("tex", "csv", "md", "png")
 CURVE_SUFFIXES = ("png", "pdf")
 FIGURE_SUFFIXES = ("png", "pdf", "tex", "csv")
+PAGE_SUFFIXES = ("md", "html")
 
 
 class Run(NamedTuple):
@@ -129,11 +130,11 @@ def published_files(config, tasks):
         curves += ["rank-curve", "rounding-curve"]
     if "de-en" in tasks:
         figures.append("figure2")
-    reports = ["comparison.md", "claims.md"] if set(tasks) == set(TASKS) else []
+    pages = ["comparison", "claims"] if set(tasks) == set(TASKS) else []
     files = [
         *(f"{name}.{suffix}" for name, suffix in product(tables, TABLE_SUFFIXES)),
         *(f"{name}.{suffix}" for name, suffix in product(curves, CURVE_SUFFIXES)),
         *(f"{name}.{suffix}" for name, suffix in product(figures, FIGURE_SUFFIXES)),
-        *reports,
+        *(f"{name}.{suffix}" for name, suffix in product(pages, PAGE_SUFFIXES)),
     ]
     return [f"paper_tables/{config['preset']}/{file}" for file in files]

@@ -233,6 +233,13 @@ def claims(options):
     write_claims(options.summary, PUBLISHED, CLAIMS, options.layout, options.output)
 
 
+def page(options):
+    """Write a Markdown file as a page for the browser."""
+    from g2lstm.paper.page import write_page
+
+    write_page(options.text, options.page)
+
+
 def paper(options):
     """Compile all tables and figures into one PDF."""
     from g2lstm.paper.document import write_document

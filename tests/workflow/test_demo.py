@@ -4,14 +4,12 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
 import time
 
 import pytest
 from PIL import Image
 
-from conftest import copy_project
+from conftest import copy_project, run_snakemake
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")
@@ -35,32 +33,12 @@ FIGURES = [
     )
     for suffix in ("png", "pdf", "tex", "csv")
 ]
-PUBLISHED = [*TABLES, *CURVES, *FIGURES, "comparison.md", "claims.md"]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory, environment):
-    """A finished demo run in a copy of the project."""
-    folder = copy_project(tmp_path_factory.mktemp("demo"))
-    run = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", "all"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr[-5000:]
-    return folder
+PAGES = [f"{name}.{suffix}" for name in ("comparison", "claims") for suffix in ("md", "html")]
+PUBLISHED = [*TABLES, *CURVES, *FIGURES, *PAGES]
 
 
 def snakemake(demo, environment, *arguments):
-    run = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
-        cwd=demo,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    run = run_snakemake(demo, environment, *arguments)
     assert run.returncode == 0, run.stderr[-5000:]
     return run.stdout + run.stderr
 

@@ -1,11 +1,13 @@
 """Lint and format of rules and code, and documents made from their source."""
 
+import html
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from g2lstm.manual import configuration_page
 
@@ -68,6 +70,31 @@ def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
     missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
     assert not missing
+
+
+def test_the_public_host_runs_nothing_but_make():
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    jobs = [
+        job
+        for path in (ROOT / ".github/workflows").glob("*.yml")
+        for job in yaml.safe_load(path.read_text())["jobs"].values()
+    ]
+    assert jobs
+    for step in (step for job in jobs for step in job["steps"]):
+        if "run" in step:
+            make, target, *_ = step["run"].split()
+            assert make == "make"
+            assert target in targets
+        else:
+            assert re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"])
+
+
+def test_picture_of_the_rules_is_the_one_of_the_rules():
+    code, output = run("snakemake", "--rulegraph", "--config", "preset=paper")
+    assert code == 0, output
+    rules = set(re.findall(r'label = "([^"]+)"', output))
+    picture = (ROOT / "docs/rulegraph.svg").read_text()
+    assert rules == {html.unescape(name) for name in re.findall(r"<text [^>]*>([^<]+)<", picture)}
 
 
 def test_configuration_page_is_the_one_of_the_schema():
