@@ -1,21 +1,30 @@
 # make        set up .venv and run the main job (preset demo)
-# make test   set up .venv and run the tests
+# make report the same, and report.html about it
+# make test   set up .venv and run the tests, or those of TESTS=tests/unit
 # make test-conda  run every rule with --use-conda, in environments that a stand-in for conda makes
+# make status show the state of all runs (another preset than that of config.yaml: PRESET=small)
 # make bench  run all benchmarks and write their tables to docs/performance.md
 # make bench-peer  set up the environment of JoeyNMT, for the benchmarks to compare with
+# make docs   write the documents that are made from their source (needs graphviz)
 # make format put code and rules into the project's form
 PYTHON ?= python3.11
 CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test test-conda bench bench-peer format docs clean
+.PHONY: run report test test-conda status bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
 
+report: .venv/run.stamp
+	snakemake --cores $(CORES) --report report.html --report-after-run all
+
 test: .venv/test.stamp
-	python -m pytest
+	python -m pytest $(TESTS)
+
+status: .venv/run.stamp
+	@PYTHONPATH=src python -m g2lstm status $(if $(PRESET),--preset $(PRESET))
 
 test-conda: .venv/test.stamp .venv-snakemake/run.stamp
 	python -m pytest -m conda
@@ -37,6 +46,7 @@ format: .venv/test.stamp
 
 docs: .venv/run.stamp
 	PYTHONPATH=src python -m g2lstm document > docs/configuration.md
+	snakemake --rulegraph --config preset=paper | dot -Tsvg -o docs/rulegraph.svg
 
 clean:
 	rm -rf .venv .venv-snakemake .venv-joeynmt .snakemake logs benchmarks

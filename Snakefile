@@ -8,6 +8,8 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 ROOT = Path(str(workflow.current_basedir))
+if not (ROOT / "src").is_dir():
+    sys.exit(f"{ROOT}: rules without the package beside them; use the files of a clone")
 sys.path.insert(0, str(ROOT / "src"))
 
 
@@ -27,7 +29,11 @@ shell.prefix(
 )
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"

@@ -9,6 +9,7 @@ import json
 import sys
 
 from g2lstm import verbs as work
+from g2lstm.config import read_schema
 from g2lstm.errors import UserError
 
 
@@ -34,7 +35,7 @@ def main(arguments=None):
 def _parser():
     parser = argparse.ArgumentParser(prog="g2lstm", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
-    for add in (_add_data_verbs, _add_model_verbs, _add_paper_verbs):
+    for add in (_add_status_verb, _add_data_verbs, _add_model_verbs, _add_paper_verbs):
         add(verbs)
     return parser
 
@@ -43,6 +44,13 @@ def _verb(verbs, name, run, summary):
     parser = verbs.add_parser(name, help=summary, description=summary)
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_status_verb(verbs):
+    verb = _verb(verbs, "status", work.status, "Show the state of all runs of a configuration.")
+    verb.add_argument("--config", default="config.yaml", help="the file that a user edits")
+    verb.add_argument("--preset", help="instead of the one of the file")
+    verb.add_argument("--directory", default=".", help="folder with results/ and paper_tables/")
 
 
 def _add_data_verbs(verbs):
@@ -75,7 +83,8 @@ def _add_model_verbs(verbs):
     verb.add_argument("--record", required=True, help="output")
     verb.add_argument("--checkpoint-minutes", type=float, default=5)
     verb.add_argument("--time-budget", type=float, help="minutes after which to save and stop")
-    verb.add_argument("--kernel", default="auto", help="auto, native, pytorch or cudnn")
+    kernels = read_schema()["properties"]["kernel"]["enum"]
+    verb.add_argument("--kernel", default="auto", choices=kernels, help="of the recurrence")
     _add_machine(verb)
 
     verb = _verb(verbs, "evaluate", work.evaluate, "Perplexity of a model with and without cache.")
@@ -132,10 +141,13 @@ def _add_machine(verb):
 def _add_paper_verbs(verbs):
     verb = _verb(verbs, "aggregate", work.aggregate, "Collect records into one tidy CSV.")
     verb.add_argument("--records", required=True, nargs="+")
+    verb.add_argument("--trainings", required=True, nargs="+", help="records of the training runs")
     verb.add_argument("--summary", required=True, help="output")
+    verb.add_argument("--provenance", required=True, help="output: commit, device ... of each")
 
     verb = _verb(verbs, "table", work.table, "Make a table as .tex, .csv, .md and .png.")
     verb.add_argument("--number", required=True, help="such as 3 or S1")
+    verb.add_argument("--provenance", required=True, nargs="+", help="CSV of aggregate")
     verb.add_argument("--stem", required=True, help="output without suffix")
     _add_summary(verb)
 
@@ -173,6 +185,10 @@ def _add_paper_verbs(verbs):
     verb = _verb(verbs, "claims", work.claims, "Judge the paper's claims on our numbers.")
     verb.add_argument("--output", required=True)
     _add_summary(verb)
+
+    verb = _verb(verbs, "page", work.page, "Show comparison.md or claims.md in a browser.")
+    verb.add_argument("--text", required=True, help="Markdown")
+    verb.add_argument("--page", required=True, help="output: HTML")
 
     verb = _verb(verbs, "paper", work.paper, "Compile all tables and figures into one PDF.")
     verb.add_argument("--files", required=True, nargs="+", help=".tex and .pdf, in their order")

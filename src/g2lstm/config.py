@@ -34,6 +34,19 @@ def resolve(user, preset=None):
     return config
 
 
+def read_config(path):
+    """Return the content of a configuration file; raise UserError when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = yaml.load(stream, LOADER)
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise UserError(f"{path}: {reason}") from error
+    if not isinstance(content or {}, dict):
+        raise UserError(f"{path}: not a list of keys and values")
+    return content or {}
+
+
 @cache
 def read_schema():
     """Return the JSON schema of the configuration with its references resolved."""
@@ -59,8 +72,8 @@ def describe(config):
         section, original = config[task], preset[task]
         labels[task] = section["label"]
         deciding = {name for name in section if name not in ("label", "settings", "gates")}
-        if any(section[name] != original[name] for name in deciding) or (
-            config["variants"] != preset["variants"]
+        if any(section[name] != original[name] for name in deciding) or any(
+            config[name] != preset[name] for name in ("variants", "precision")
         ):
             reduced = True
             if section["label"] == original["label"]:
@@ -79,6 +92,7 @@ def training_job(config, task, variant, seed, stage):
         "model": section["model"],
         "optimisation": section["optimisation"],
         "schedule": section[stage],
+        "precision": config["precision"],
     }
     if task == "lm":
         complete["valid_batch"] = section["evaluation"]["valid_batch"]
@@ -105,6 +119,7 @@ def _job_schema(task, stage):
         "model": section["model"],
         "optimisation": section["optimisation"],
         "schedule": section[stage],
+        "precision": read_schema()["properties"]["precision"],
     }
     if task == "lm":
         parts["valid_batch"] = section["evaluation"]["properties"]["valid_batch"]
@@ -112,11 +127,14 @@ def _job_schema(task, stage):
 
 
 def _read_preset(name):
+    """Return the settings of a preset, laid over those of its ``base`` if it names one."""
     path = PRESETS / f"{name}.yaml"
     if name not in presets():
         raise UserError(f"config: preset = {name!r} is unknown; allowed: {', '.join(presets())}")
     with open(path, encoding="utf-8") as stream:
-        return yaml.load(stream, LOADER)
+        settings = yaml.load(stream, LOADER)
+    base = settings.pop("base", None)
+    return _merge(_read_preset(base), settings) if base else settings
 
 
 def _merge(base, over):

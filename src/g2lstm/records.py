@@ -131,6 +131,20 @@ def write_provenance(record_path, started, **facts):
     )
 
 
+def read_provenance(record_path):
+    """Return the facts of :func:`write_provenance` on a record, or None when there are none.
+
+    Raises UserError when the file is damaged.
+    """
+    path = Path(record_path).with_suffix(".prov.json")
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(f"{path}: unreadable provenance ({error}); delete it") from error
+
+
 def _commit():
     """Return the git commit of the source tree, with ``+dirty`` when it has changes, or None."""
     here = Path(__file__).parent

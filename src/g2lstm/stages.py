@@ -2,11 +2,10 @@
 
 import sys
 import time
-from pathlib import Path
 
 import torch
 
-from g2lstm import config
+from g2lstm import config, precision
 from g2lstm.cells import kernels
 from g2lstm.compress.model_file import measure
 from g2lstm.data.corpus import Corpus
@@ -29,7 +28,8 @@ from g2lstm.records import (
     write_text,
 )
 from g2lstm.tasks import STAGE_VERSION
-from g2lstm.training import checkpoint, device, loop
+from g2lstm.training import device, loop
+from g2lstm.training.folder import BEST, checkpoint_folder, locked
 from g2lstm.training.tensors import load_tensors
 
 
@@ -50,25 +50,28 @@ def train(
 
     Raises :class:`g2lstm.training.loop.Interrupted` when the run was stopped and saved.
     """
-    started = time.time()
     chosen = device.choose(device_name, threads)
+    started = time.time()
+    precision.use(config.complete_job(job)["precision"], chosen.type)
     kernels.want(kernel)
-    kernel = kernels.choose(chosen.type)
     hashes = {"corpus": file_sha256(corpus)}
     if initial is not None:
         hashes["initial"] = file_sha256(initial)
-    key = checkpoint.job_key(job, STAGE_VERSION[job["task"]], *hashes.values())
-    folder = Path(model).parent / "ckpt" / key
-    where = f"{chosen}, kernel {kernel}"
-    print(f"training on {where}, checkpoints in {folder}", file=sys.stderr, flush=True)
-    with checkpoint.locked(folder):
+    version = STAGE_VERSION[job["task"]]
+    folder = checkpoint_folder(model, job, version, *hashes.values())
+    print(f"training on {chosen}, checkpoints in {folder}", file=sys.stderr, flush=True)
+    with locked(folder):
         torch.manual_seed(int(digest([job["seed"], job["stage"]])[:8], 16))
         training = _training(job, corpus, folder, chosen, initial)
         budget = None if time_budget is None else 60 * time_budget
         loop.run(training, folder, 60 * checkpoint_minutes, budget)
         _publish(folder, model)
-    write_record(record, {**labels, **_summary(job, training), "data": hashes})
-    write_provenance(record, started, device=str(chosen), kernel=kernel)
+    facts = {"data": hashes, "version": version, "sha256": file_sha256(model)}
+    write_record(record, {**labels, **_summary(job, training), **facts})
+    write_provenance(
+        record, started, kernel=training.kernel, kernel_milliseconds=training.kernel_times,
+        **device.facts(chosen),
+    )  # fmt: skip
 
 
 def _training(job, corpus, folder, chosen, initial):
@@ -80,7 +83,10 @@ def _training(job, corpus, folder, chosen, initial):
     return LMTraining(complete, Corpus.load(corpus), folder, chosen, tensors)
 
 
-def evaluate(model, corpus, labels, settings, splits, records, device_name="auto", threads=None):
+def evaluate(
+    model, corpus, labels, settings, splits, records, device_name="auto", threads=None,
+    made_from=None,
+):  # fmt: skip
     """Evaluate a model file on splits of a corpus and write one record for each mode.
 
     Parameters
@@ -90,9 +96,10 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
     settings : the section ``lm.evaluation`` of the configuration
     splits : names out of valid, test
     records : output file for each mode, ``{"plain": ..., "cache": ...}``
+    made_from : hash of the model that a compressed one was made from
     """
-    started = time.time()
     chosen = device.choose(device_name, threads)
+    started = time.time()
     text = Corpus.load(corpus)
     network, meta = lm_model.read_model(model, chosen)
     plain, cached = evaluate_splits(network, {name: text.splits[name] for name in splits}, settings)
@@ -107,15 +114,15 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
                 "size": measure(model),
                 "compression": meta.get("compression"),
                 "evaluation": settings,
-                "data": {"corpus": file_sha256(corpus), "model": file_sha256(model)},
+                "data": _hashes(corpus, model, made_from),
             },
         )
-        write_provenance(records[mode], started, device=str(chosen))
+        write_provenance(records[mode], started, **device.facts(chosen))
 
 
 def translate(
     model, corpus, references, labels, settings, record, translations, device_name="auto",
-    threads=None,
+    threads=None, made_from=None,
 ):  # fmt: skip
     """Translate the test splits of a corpus, of an original model the validation too, and score.
 
@@ -126,8 +133,8 @@ def translate(
     record : output; translations : output, the text of all splits, one after the other
     other parameters : as of :func:`evaluate`
     """
-    started = time.time()
     chosen = device.choose(device_name, threads)
+    started = time.time()
     text = ParallelCorpus.load(corpus)
     network, meta = nmt_model.read_model(model, chosen)
     splits = ["test"] if "compression" in meta else ["valid", "test"]
@@ -146,10 +153,10 @@ def translate(
             "size": measure(model),
             "compression": meta.get("compression"),
             "evaluation": settings,
-            "data": {"corpus": file_sha256(corpus), "model": file_sha256(model)},
+            "data": _hashes(corpus, model, made_from),
         },
     )
-    write_provenance(record, started, device=str(chosen))
+    write_provenance(record, started, **device.facts(chosen))
 
 
 def significance(records, translations, references, labels, samples, record):
@@ -175,8 +182,8 @@ def record_gates(model, corpus, labels, settings, record, device_name="auto", th
     ``settings``: of a translation task the section ``gates``; of the language model
     ``{"valid_batch": columns}``, read on the validation text.
     """
-    started = time.time()
     chosen = device.choose(device_name, threads)
+    started = time.time()
     if labels["task"] == "lm":
         network, _ = lm_model.read_model(model, chosen)
         tokens = Corpus.load(corpus).splits["valid"]
@@ -184,18 +191,25 @@ def record_gates(model, corpus, labels, settings, record, device_name="auto", th
     else:
         network, _ = nmt_model.read_model(model, chosen)
         facts = record_translation(network, ParallelCorpus.load(corpus), **settings)
+    hashes = _hashes(corpus, model)
+    facts |= {"evaluation": settings, "data": hashes}
+    write_record(record, {**labels, "kind": "gates", **facts})
+    write_provenance(record, started, **device.facts(chosen))
+
+
+def _hashes(corpus, model, made_from=None):
+    """Return the hashes of what a result was computed from, as they stand in its record."""
     hashes = {"corpus": file_sha256(corpus), "model": file_sha256(model)}
-    write_record(record, {**labels, "kind": "gates", **facts, "data": hashes})
-    write_provenance(record, started, device=str(chosen))
+    return hashes if made_from is None else {**hashes, "original": made_from}
 
 
 def _publish(folder, model):
     """Put the best model of a run at its place, if it is sound."""
     try:
-        load_tensors(folder / loop.BEST)
+        load_tensors(folder / BEST)
     except UserError as error:
         raise UserError(f"{error}; to train again, delete the folder {folder}") from error
-    link_or_copy(folder / loop.BEST, model)
+    link_or_copy(folder / BEST, model)
 
 
 def _summary(job, training):

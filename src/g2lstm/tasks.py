@@ -1,4 +1,4 @@
-"""The tasks of the pipeline, their last stages, and what each table is about."""
+"""The tasks of the pipeline, their stages, and what each table and figure is about."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Pair(NamedTuple):
 PAIRS = {"de-en": Pair("de", "en", lowercase=True), "en-de": Pair("en", "de", lowercase=False)}
 TRANSLATION = tuple(PAIRS)
 TASKS = ("lm", *TRANSLATION)
-FINAL_STAGE = {"lm": "finetune", "de-en": "train", "en-de": "train"}
+STAGES = {"lm": ("train", "finetune"), "de-en": ("train",), "en-de": ("train",)}
 # Raise by hand when a change of code or of a default changes what a training run computes.
 STAGE_VERSION = {"lm": 4, "de-en": 3, "en-de": 3}
 TABLE_TASKS = {  # what a table is about
@@ -23,4 +23,17 @@ TABLE_TASKS = {  # what a table is about
     "table4": ("de-en",),
     "table5": ("en-de",),
     "tableS3": TASKS,
+}
+# figure of gates -> task whose records it shows, and the verb that draws it; the second transition
+# of the attention layer is a supplement
+GATE_FIGURES = {
+    "figure1": ("de-en", "gate-histograms --variant baseline --layer decoder.0.first"),
+    "figure1-second": ("de-en", "gate-histograms --variant baseline --layer decoder.0.second"),
+    "figure3": ("de-en", "gate-histograms --variant g2 --layer decoder.0.first"),
+    "figure3-second": ("de-en", "gate-histograms --variant g2 --layer decoder.0.second"),
+    "figure4": ("de-en", "heat-maps --sentences 1 3"),
+    "figure6": ("de-en", "heat-maps --sentences 4 8"),
+    "gates-lm": ("lm", "layer-histograms --part lstm"),
+    "gates-encoder": ("de-en", "layer-histograms --part encoder"),
+    "gates-decoder": ("de-en", "layer-histograms --part decoder"),
 }

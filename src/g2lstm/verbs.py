@@ -15,6 +15,16 @@ CLAIMS = ROOT / "resources" / "claims.yaml"
 DATASETS = ROOT / "resources" / "datasets.yaml"
 
 
+def status(options):
+    """Print the state of all runs."""
+    from g2lstm.config import read_config, resolve
+    from g2lstm.status.report import report
+    from g2lstm.status.survey import Survey
+
+    config = resolve(read_config(options.config), options.preset)
+    print("\n".join(report(Survey(config, options.directory))))
+
+
 def fetch(options):
     """Download a data set, or copy it from a mirror; write its record."""
     from g2lstm.data.fetch import fetch
@@ -76,10 +86,10 @@ def evaluate(options):
 
     from g2lstm import stages
 
-    for model, labels, plain, cache in _models(options, options.plain, options.cache):
+    for model, labels, made_from, plain, cache in _models(options, options.plain, options.cache):
         stages.evaluate(
             model, options.corpus, labels, options.settings, options.splits,
-            {"plain": plain, "cache": cache}, options.device, options.threads,
+            {"plain": plain, "cache": cache}, options.device, options.threads, made_from,
         )  # fmt: skip
 
 
@@ -89,10 +99,11 @@ def translate(options):
 
     from g2lstm import stages
 
-    for model, labels, record, text in _models(options, options.record, options.translations):
+    outputs = options.record, options.translations
+    for model, labels, made_from, record, text in _models(options, *outputs):
         stages.translate(
             model, options.corpus, options.references, labels, options.settings,
-            record, text, options.device, options.threads,
+            record, text, options.device, options.threads, made_from,
         )  # fmt: skip
 
 
@@ -104,19 +115,25 @@ def _limit_blas(threads):
 
 
 def _models(options, *outputs):
-    """Compress a model at each of the settings, if any; yield model, labels and its outputs."""
+    """Compress a model at each of the settings, if any.
+
+    Yield model, labels, the hash of the model that it was made from (None: it is the original), and
+    its outputs.
+    """
     from g2lstm.compress.model_file import compress_model
+    from g2lstm.records import file_sha256
 
     if options.compressions is None:
         outputs = (files[0] for files in outputs)
-        yield options.model, {**options.labels, "setting": "original"}, *outputs
+        yield options.model, {**options.labels, "setting": "original"}, None, *outputs
         return
+    made_from = file_sha256(options.model)
     settings = options.compressions.items()
     for (name, setting), *files in zip(settings, options.compressed, *outputs, strict=True):
         if not all(Path(file).name.startswith(f"{name}.") for file in files):
             raise UserError(f"{files[0]}: not named after {name}; give files in order of settings")
         compress_model(options.model, name, setting, files[0])
-        yield files[0], {**options.labels, "setting": name}, *files[1:]
+        yield files[0], {**options.labels, "setting": name}, made_from, *files[1:]
 
 
 def significance(options):
@@ -140,17 +157,22 @@ def gates(options):
 
 
 def aggregate(options):
-    """Write one tidy CSV out of records."""
+    """Write one tidy CSV out of records, and one of where they come from."""
     from g2lstm.paper.aggregate import aggregate, write_summary
+    from g2lstm.paper.provenance import write_provenance_table
 
     write_summary(aggregate(options.records), options.summary)
+    write_provenance_table([*options.records, *options.trainings], options.provenance)
 
 
 def table(options):
     """Write a table."""
     from g2lstm.paper.tables import write_table
 
-    write_table(options.number, options.summary, PUBLISHED, options.layout, options.stem)
+    write_table(
+        options.number, options.summary, options.provenance, PUBLISHED, options.layout,
+        options.stem,
+    )  # fmt: skip
 
 
 def learning_curve(options):
@@ -209,6 +231,13 @@ def claims(options):
     from g2lstm.paper.claims import write_claims
 
     write_claims(options.summary, PUBLISHED, CLAIMS, options.layout, options.output)
+
+
+def page(options):
+    """Write a Markdown file as a page for the browser."""
+    from g2lstm.paper.page import write_page
+
+    write_page(options.text, options.page)
 
 
 def paper(options):

@@ -56,3 +56,22 @@ def drawn(monkeypatch):
 
     with kept_figures(monkeypatch) as figures:
         yield figures
+
+
+@pytest.fixture
+def own_choice(monkeypatch):
+    """Let a test choose kernels anew."""
+    from g2lstm.cells import kernels, native
+
+    native.library.cache_clear()
+    kernels.want("auto")
+    yield
+    monkeypatch.undo()
+    native.library.cache_clear()
+    kernels.want("auto")
+
+
+@pytest.fixture
+def empty_cache(own_choice, monkeypatch, tmp_path):
+    """Let a test compile anew."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

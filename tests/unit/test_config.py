@@ -46,6 +46,30 @@ def test_german_english_of_the_paper_preset_is_the_recipe_too():
     assert english_german["optimisation"] == {"batch": 64}
 
 
+def test_paper_short_is_the_paper_with_fewer_epochs():
+    paper, short = config.resolve({}, "paper"), config.resolve({}, "paper-short")
+    assert short["reduced"]
+    changed = ("preset", "label", "reduced", "seeds", "lm")
+    assert {k: v for k, v in short.items() if k not in changed} == {
+        k: v for k, v in paper.items() if k not in changed
+    }
+    stages = ("label", "train", "finetune")
+    assert {k: v for k, v in short["lm"].items() if k not in stages} == {
+        k: v for k, v in paper["lm"].items() if k not in stages
+    }
+
+
+def test_precision_is_part_of_a_job_unless_it_is_float32():
+    paper = config.resolve({"preset": "paper"})
+    assert "precision" not in config.training_job(paper, "lm", "g2", 1, "train")
+    narrow = config.resolve({"preset": "paper", "precision": "bfloat16"})
+    job = config.training_job(narrow, "lm", "g2", 1, "train")
+    assert job["precision"] == config.complete_job(job)["precision"] == "bfloat16"
+    labels, reduced = config.describe(narrow)
+    assert reduced
+    assert labels["lm"] == "Penn Treebank, changed from the preset"
+
+
 def test_user_keys_override_the_preset_and_leave_the_rest():
     resolved = config.resolve({"preset": "demo", "lm": {"model": {"hidden": 50}}})
     assert resolved["lm"]["model"]["hidden"] == 50
@@ -125,6 +149,8 @@ MISTAKES = {
         {"tables": {"table3": {"svd64": "svd-k99"}}},
         ["tables.table3.svd64", "'svd-k99'", "svd-k16"],
     ),
+    "precision": ({"precision": "float16"}, ["precision", "'float16'", "bfloat16"]),
+    "base of a preset": ({"base": "paper"}, ["unknown key", "base"]),
     "device": ({"device": "tpu"}, ["device", "'tpu'", "auto"]),
     "seed twice": ({"seeds": [1, 1]}, ["seeds", "[1, 1]"]),
     "wrong type": ({"seeds": 3}, ["seeds", "3", "array"]),

@@ -4,13 +4,13 @@ import os
 
 import pytest
 import torch
+from kernel_cases import arguments, draws, error, outputs_and_gradients
 from torch.autograd import gradcheck
 
-from g2lstm.cells import GatePolicy, build, kernels, native, reference
-from g2lstm.cells.counter import GumbelNoise, WeightDrop
+from g2lstm import precision
+from g2lstm.cells import build, kernels, native, pytorch, reference
 from g2lstm.errors import UserError
 
-GUMBEL = GatePolicy("gumbel", tau=0.9, p=0.2)
 SIZES = [(20, 40, 115), (1, 16, 33), (33, 7, 130), (2, 300, 600)]
 
 
@@ -22,51 +22,11 @@ def skip_without(kernel, dtype=torch.float64):
             pytest.skip(str(reason))
 
 
-@pytest.fixture(params=kernels.KERNELS.values(), ids=kernels.KERNELS)
+@pytest.fixture(params=kernels.KERNELS.keys() - {"graph"})  # which has test_graph.py
 def kernel(request):
-    skip_without(request.param)
-    return request.param
-
-
-def arguments(steps, batch, inputs, hidden, dtype=torch.float64, seed=7):
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(*shape, scale=1.0):
-        values = torch.randn(*shape, generator=generator, dtype=torch.float64) * scale
-        return values.to(dtype).requires_grad_()
-
-    return [
-        draw(steps, batch, inputs),
-        draw(batch, hidden),
-        draw(batch, hidden),
-        draw(4 * hidden, inputs, scale=hidden**-0.5),
-        draw(4 * hidden, hidden, scale=hidden**-0.5),
-        draw(4 * hidden, scale=hidden**-0.5),
-    ]
-
-
-def draws(steps, batch, hidden):
-    """Noise, weight drop and temperature of a training step, always the same."""
-    noise = GumbelNoise(steps, batch, hidden, GUMBEL, seed=11)
-    return noise, WeightDrop(4 * hidden, hidden, 0.3, seed=5), GUMBEL.tau
-
-
-def outputs_and_gradients(kernel, args, *others, **options):
-    outputs = kernel(*args, *others, **options)
-    generator = torch.Generator().manual_seed(3)
-    loss = sum(
-        (o * torch.randn(o.shape, generator=generator, dtype=torch.float64).to(o)).sum()
-        for o in outputs
-    )
-    return [*outputs, *torch.autograd.grad(loss, args)]
-
-
-def error(got, want):
-    """Return the largest relative error of the tensors of two lists."""
-    return max(
-        ((a.double() - b.double()).norm() / b.double().norm()).item()
-        for a, b in zip(got, want, strict=True)
-    )
+    found = kernels.KERNELS[request.param]
+    skip_without(found)
+    return found
 
 
 @pytest.mark.parametrize("hidden", [3, 5])
@@ -89,11 +49,12 @@ def test_equals_the_definition(kernel, batch, inputs, hidden, dtype, tolerance):
     assert error(got, plain) > 0.01
 
 
-def test_bfloat16_operands_are_as_exact_as_their_digits():
-    skip_without(native.lstm, torch.bfloat16)
+def test_bfloat16_operands_are_as_exact_as_their_digits(kernel):
+    skip_without(kernel, torch.bfloat16)
     args, others = arguments(9, 20, 40, 115, torch.float32), draws(9, 20, 115)
-    got = outputs_and_gradients(native.lstm, args, *others, operands=torch.bfloat16)
-    assert error(got, outputs_and_gradients(reference.lstm, args, *others)) < 2e-2
+    got = outputs_and_gradients(kernel, args, *others, operands=torch.bfloat16)
+    assert all(value.dtype == torch.float32 for value in got)
+    assert 1e-3 < error(got, outputs_and_gradients(reference.lstm, args, *others)) < 2e-2
 
 
 def test_bits_of_the_recurrence_do_not_depend_on_the_number_of_threads():
@@ -119,23 +80,6 @@ def test_same_seeds_give_the_same_bits(kernel):
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-@pytest.fixture
-def own_choice(monkeypatch):
-    """Let a test choose kernels anew."""
-    native.library.cache_clear()
-    kernels.want("auto")
-    yield
-    monkeypatch.undo()
-    native.library.cache_clear()
-    kernels.want("auto")
-
-
-@pytest.fixture
-def empty_cache(own_choice, monkeypatch, tmp_path):
-    """Let a test compile anew."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-
-
 def test_without_a_compiler_training_goes_on_with_a_notice(empty_cache, monkeypatch, capsys):
     monkeypatch.setenv("PATH", os.devnull)
     assert kernels.choose("cpu") == "pytorch"
@@ -143,8 +87,9 @@ def test_without_a_compiler_training_goes_on_with_a_notice(empty_cache, monkeypa
     notice = capsys.readouterr().err
     assert notice.count("\n") == 1
     assert "no C++ compiler" in notice
+    kernels.want("native")
     with pytest.raises(UserError, match=r"no C\+\+ compiler"):
-        kernels.want("native")
+        kernels.choose("cpu")
 
 
 def test_a_compiler_that_fails_is_reported(empty_cache, monkeypatch, tmp_path):
@@ -175,7 +120,7 @@ def test_a_kernel_that_computes_something_else_is_not_used(own_choice, monkeypat
     assert "self-check" in capsys.readouterr().err
 
 
-def reference_with_a_slip(x, h0, c0, weight_ih, weight_hh, bias, *others):
+def reference_with_a_slip(x, h0, c0, weight_ih, weight_hh, bias, *others, operands):
     return reference.lstm(x, h0, c0, weight_ih, 0.99 * weight_hh, bias, *others)
 
 
@@ -202,12 +147,51 @@ def test_a_kernel_can_be_asked_for(own_choice, name):
     assert error(got, outputs_and_gradients(kernels.KERNELS[name], args)) == 0
 
 
-def test_on_cuda_the_layers_are_those_of_cudnn():
+def test_without_a_trial_the_layers_on_cuda_are_those_of_cudnn(own_choice):
     assert kernels.choose("cuda") == "cudnn"
 
 
-def test_the_cpu_kernel_is_refused_on_cuda(own_choice):
-    skip_without(native.lstm, torch.float32)
-    kernels.want("native")
-    with pytest.raises(UserError, match="for CPUs"):
-        kernels.choose("cuda")
+@pytest.mark.parametrize(("name", "device"), [("native", "cuda"), ("graph", "cpu")])
+def test_a_kernel_is_refused_on_the_wrong_device(own_choice, name, device):
+    kernels.want(name)
+    with pytest.raises(UserError, match=f"kernel = {name} cannot be used.*not on {device}"):
+        kernels.choose(device)
+
+
+@pytest.fixture
+def bfloat16():
+    precision.use("bfloat16", "cpu")
+    yield
+    precision.use("float32", "cpu")
+
+
+def test_the_precision_of_the_process_is_that_of_the_layers(own_choice, bfloat16):
+    kernels.want("pytorch")
+    args, others = arguments(3, 2, 4, 5, torch.float32), draws(3, 2, 5)
+    got = outputs_and_gradients(kernels.lstm, args, *others)
+    same = outputs_and_gradients(pytorch.lstm, args, *others, operands=torch.bfloat16)
+    assert error(got, same) == 0
+    assert error(got, outputs_and_gradients(pytorch.lstm, args, *others)) > 1e-3
+
+
+def test_bfloat16_needs_no_particular_processor(own_choice, bfloat16):
+    assert kernels.choose("cpu") in ("native", "pytorch")
+
+
+def test_double_precision_stays_what_it_is(bfloat16):
+    assert precision.operands(torch.float64) == torch.float64
+
+
+def test_tf32_needs_cuda_and_does_not_reach_evaluation():
+    with pytest.raises(UserError, match="precision = tf32 needs a CUDA device"):
+        precision.use("tf32", "cpu")
+    precision.use("tf32", "cuda")
+    try:
+        assert torch.backends.cuda.matmul.allow_tf32
+        with precision.full():
+            assert not torch.backends.cuda.matmul.allow_tf32
+            assert not torch.backends.cudnn.allow_tf32
+        assert torch.backends.cudnn.allow_tf32
+    finally:
+        precision.use("float32", "cpu")
+    assert not torch.backends.cuda.matmul.allow_tf32

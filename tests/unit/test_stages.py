@@ -11,6 +11,7 @@ from g2lstm.arrays import load_arrays, save_arrays
 from g2lstm.compress.model_file import compress_model, reconstruct
 from g2lstm.data.corpus import Corpus
 from g2lstm.records import file_sha256, read_record
+from g2lstm.tasks import STAGE_VERSION
 from g2lstm.training import device
 
 SETTINGS = {
@@ -83,6 +84,8 @@ def test_the_record_says_what_was_trained(trained):
     assert record["job"] == job
     assert record["epochs"] == len(record["history"]) == 1
     assert record["data"] == {"corpus": file_sha256(folder / "corpus.safetensors")}
+    assert record["sha256"] == file_sha256(folder / "model.safetensors")
+    assert record["version"] == STAGE_VERSION["lm"]
     assert (folder / "training.prov.json").exists()
 
 
@@ -125,6 +128,7 @@ def test_one_command_compresses_at_every_setting_and_evaluates_what_it_wrote(tra
         assert record["setting"] == name
         assert record["compression"] == {"setting": name, **SETTINGS[name]}
         assert record["data"]["model"] == file_sha256(packed)
+        assert record["data"]["original"] == file_sha256(folder / "model.safetensors")
 
 
 def test_an_equal_evaluation_gives_an_equal_record(trained):

@@ -11,7 +11,7 @@ from g2lstm import config
 from g2lstm.data.corpus import Corpus
 from g2lstm.errors import UserError
 from g2lstm.lm.train import LMTraining, chunk_length, stalled
-from g2lstm.training import checkpoint, loop
+from g2lstm.training import checkpoint, folder, loop
 from g2lstm.training.optimiser import AveragingSGD
 from g2lstm.training.tensors import load_tensors, save_tensors
 
@@ -288,17 +288,15 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
 
 
 def test_only_one_writer_at_a_time(tmp_path):
-    with checkpoint.locked(tmp_path):
+    with folder.locked(tmp_path):
         with pytest.raises(UserError, match="in use"):
-            with checkpoint.locked(tmp_path):
+            with folder.locked(tmp_path):
                 pass
-    with checkpoint.locked(tmp_path):
+    with folder.locked(tmp_path):
         pass
 
 
 def test_key_depends_on_job_version_and_data_but_not_on_the_order_of_keys():
-    assert checkpoint.job_key({"a": 1, "b": 2}, 1, "x") == checkpoint.job_key(
-        {"b": 2, "a": 1}, 1, "x"
-    )
-    keys = {checkpoint.job_key({"a": a}, v, d) for a in (1, 2) for v in (1, 2) for d in ("x", "y")}
+    assert folder.job_key({"a": 1, "b": 2}, 1, "x") == folder.job_key({"b": 2, "a": 1}, 1, "x")
+    keys = {folder.job_key({"a": a}, v, d) for a in (1, 2) for v in (1, 2) for d in ("x", "y")}
     assert len(keys) == 8

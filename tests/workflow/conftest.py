@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,17 +38,27 @@ def project(tmp_path):
     return copy_project(tmp_path)
 
 
+def run_snakemake(folder, environment, *arguments):
+    """Run Snakemake in a folder and return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
 @pytest.fixture
 def snakemake(project, environment):
     """Run Snakemake in the copy and return the finished process."""
+    return partial(run_snakemake, project, environment)
 
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "snakemake", *map(str, arguments)],
-            cwd=project,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
 
-    return run
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory, environment):
+    """A finished demo run in a copy of the project."""
+    folder = copy_project(tmp_path_factory.mktemp("demo"))
+    run = run_snakemake(folder, environment, "--cores", 2, "all")
+    assert run.returncode == 0, run.stderr[-5000:]
+    return folder

@@ -46,7 +46,7 @@ VERBS = {
     "torch": {"train", "evaluate", "translate", "significance", "gates"},
     "paper": {
         "aggregate", "table", "learning-curve", "curve", "gate-histograms", "layer-histograms",
-        "heat-maps", "saturation", "comparison", "claims", "paper",
+        "heat-maps", "saturation", "comparison", "claims", "page", "paper",
     },
 }  # fmt: skip
 

@@ -66,8 +66,8 @@ def test_two_seeds_train_twice_as_much(snakemake):
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("preset=huge", ["preset", "'huge'", "demo, paper, small"]),
-        ("preset=[demo]", ["preset", "demo, paper, small"]),
+        ("preset=huge", ["preset", "'huge'", "demo, paper, paper-short, small"]),
+        ("preset=[demo]", ["preset", "demo, paper, paper-short, small"]),
         ("sedes=[1]", ["unknown key", "sedes", "seeds"]),
         ("lm={settings: {svd-k16: {k: 500}}}", ["lm.settings.svd-k16.k", "500", "1 to 64"]),
         ("lm={model: {dropout: {input: -0.5}}}", ["lm.model.dropout.input", "-0.5", "at least 0"]),

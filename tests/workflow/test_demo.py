@@ -2,15 +2,14 @@
 
 import csv
 import json
+import re
 import shutil
-import subprocess
-import sys
 import time
 
 import pytest
 from PIL import Image
 
-from conftest import copy_project
+from conftest import copy_project, run_snakemake
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")
@@ -34,32 +33,12 @@ FIGURES = [
     )
     for suffix in ("png", "pdf", "tex", "csv")
 ]
-PUBLISHED = [*TABLES, *CURVES, *FIGURES, "comparison.md", "claims.md"]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory, environment):
-    """A finished demo run in a copy of the project."""
-    folder = copy_project(tmp_path_factory.mktemp("demo"))
-    run = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", "all"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr[-5000:]
-    return folder
+PAGES = [f"{name}.{suffix}" for name in ("comparison", "claims") for suffix in ("md", "html")]
+PUBLISHED = [*TABLES, *CURVES, *FIGURES, *PAGES]
 
 
 def snakemake(demo, environment, *arguments):
-    run = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
-        cwd=demo,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    run = run_snakemake(demo, environment, *arguments)
     assert run.returncode == 0, run.stderr[-5000:]
     return run.stdout + run.stderr
 
@@ -79,6 +58,20 @@ def test_second_call_has_nothing_to_do(demo, environment):
     output = snakemake(demo, environment, "--cores", "2", "all")
     assert "Nothing to be done" in output
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.slow
+def test_status_finds_all_of_it_done(demo, environment):
+    run = subprocess.run(
+        [sys.executable, "-m", "g2lstm", "status"],
+        cwd=demo,
+        env={**environment, "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "training runs: 12 done" in run.stdout
+    assert not re.search("running|resumable|stale|missing", run.stdout), run.stdout
 
 
 def evaluation_records(demo):

@@ -1,5 +1,6 @@
 """Lint and format of rules and code, and documents made from their source."""
 
+import html
 import re
 import subprocess
 import sys
@@ -72,9 +73,9 @@ def test_an_environment_comes_from_conda_forge_but_for_what_that_lacks(path):
     assert names <= {"subword-nmt"}
 
 
-def test_the_environments_hold_all_requirements_but_snakemake():
+def test_the_environments_hold_all_requirements_but_those_of_the_caller():
     held = {name.lower() for path in ENVIRONMENTS for name in packages(path)[0]}
-    assert pins("requirements.txt").keys() - held == {"snakemake"}
+    assert pins("requirements.txt").keys() - held == {"snakemake", "pygments"}
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,31 @@ def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
     missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
     assert not missing
+
+
+def test_the_public_host_runs_nothing_but_make():
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    jobs = [
+        job
+        for path in (ROOT / ".github/workflows").glob("*.yml")
+        for job in yaml.safe_load(path.read_text())["jobs"].values()
+    ]
+    assert jobs
+    for step in (step for job in jobs for step in job["steps"]):
+        if "run" in step:
+            make, target, *_ = step["run"].split()
+            assert make == "make"
+            assert target in targets
+        else:
+            assert re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"])
+
+
+def test_picture_of_the_rules_is_the_one_of_the_rules():
+    code, output = run("snakemake", "--rulegraph", "--config", "preset=paper")
+    assert code == 0, output
+    rules = set(re.findall(r'label = "([^"]+)"', output))
+    picture = (ROOT / "docs/rulegraph.svg").read_text()
+    assert rules == {html.unescape(name) for name in re.findall(r"<text [^>]*>([^<]+)<", picture)}
 
 
 def test_configuration_page_is_the_one_of_the_schema():

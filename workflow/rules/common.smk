@@ -5,28 +5,10 @@ from contextlib import suppress
 from functools import cache
 
 from g2lstm import config as g2config
+from g2lstm import plan
 from g2lstm.errors import UserError
 from g2lstm.records import canonical_json
-from g2lstm.tasks import FINAL_STAGE, STAGE_VERSION, TABLE_TASKS, TASKS, TRANSLATION
-
-STAGES = ("train", "finetune")
-MODES = ("plain", "cache")
-TABLE_SUFFIXES = ("tex", "csv", "md", "png")
-CURVE_SUFFIXES = ("png", "pdf")
-FIGURE_SUFFIXES = ("png", "pdf", "tex", "csv")
-# figure of gates -> task whose records it shows, and the verb that draws it; the second transition
-# of the attention layer is a supplement
-GATE_FIGURES = {
-    "figure1": ("de-en", "gate-histograms --variant baseline --layer decoder.0.first"),
-    "figure1-second": ("de-en", "gate-histograms --variant baseline --layer decoder.0.second"),
-    "figure3": ("de-en", "gate-histograms --variant g2 --layer decoder.0.first"),
-    "figure3-second": ("de-en", "gate-histograms --variant g2 --layer decoder.0.second"),
-    "figure4": ("de-en", "heat-maps --sentences 1 3"),
-    "figure6": ("de-en", "heat-maps --sentences 4 8"),
-    "gates-lm": ("lm", "layer-histograms --part lstm"),
-    "gates-encoder": ("de-en", "layer-histograms --part encoder"),
-    "gates-decoder": ("de-en", "layer-histograms --part decoder"),
-}
+from g2lstm.tasks import GATE_FIGURES, STAGE_VERSION, STAGES, TABLE_TASKS, TASKS, TRANSLATION
 
 
 @cache
@@ -49,7 +31,7 @@ wildcard_constraints:
     seed=r"\d+",
     task="|".join(TASKS),
     pair="|".join(TRANSLATION),
-    stage="|".join(STAGES),
+    stage="|".join(STAGES["lm"]),
     beam=r"\d+",
     number="|".join(name.removeprefix("table") for name in TABLE_TASKS),
 
@@ -88,10 +70,11 @@ def task_of(wildcards):
     return settings(wildcards.preset)[task], task
 
 
-def run_folder(wildcards):
-    """Return the folder of a job's run, above the folders of its stages."""
+def run_of(wildcards):
+    """Return the training run that a job is, or the first stage of those it is about."""
     task = task_of(wildcards)[1]
-    return f"results/{wildcards.preset}/{task}/{wildcards.variant}/s{wildcards.seed}"
+    stage = wildcards.get("stage", STAGES[task][0])
+    return plan.Run(wildcards.preset, task, wildcards.variant, int(wildcards.seed), stage)
 
 
 def raw_text(wildcards):
@@ -114,7 +97,8 @@ def corpus_source(wildcards):
 
 def initial_model(wildcards):
     """Return the model that a stage starts from: finetune goes on from train."""
-    return [] if wildcards.stage == "train" else f"{run_folder(wildcards)}/train/model.safetensors"
+    before = run_of(wildcards).before
+    return before.model if before else []
 
 
 def training_job(wildcards):
@@ -161,22 +145,18 @@ def significance_labels(wildcards):
 
 def evaluation_settings(wildcards):
     """Return the section lm.evaluation, as JSON, without what only the tables use."""
-    section = settings(wildcards.preset)["lm"]["evaluation"]
-    return canonical_json({key: value for key, value in section.items() if key != "convention"})
+    return canonical_json(plan.evaluation_settings(settings(wildcards.preset), "lm"))
 
 
 def translation_settings(wildcards):
     """Return the section evaluation of a translation task, as JSON; the path names the beam."""
-    section = task_of(wildcards)[0]["evaluation"]
+    section = plan.evaluation_settings(settings(wildcards.preset), wildcards.pair)
     return canonical_json({**section, "beam": int(wildcards.beam)})
 
 
 def gate_settings(wildcards):
     """Return what decides which gate values are recorded, as JSON."""
-    section, task = task_of(wildcards)
-    if task in TRANSLATION:
-        return canonical_json(section["gates"])
-    return canonical_json({"valid_batch": section["evaluation"]["valid_batch"]})
+    return canonical_json(plan.gate_settings(settings(wildcards.preset), wildcards.task))
 
 
 def table_layout(wildcards):
@@ -197,9 +177,9 @@ def layout(preset):
 
 
 def run_records(wildcards):
-    """Return the training records of all stages of a run."""
-    stages = STAGES if wildcards.task == "lm" else STAGES[:1]
-    return [f"{run_folder(wildcards)}/{stage}/training.json" for stage in stages]
+    """Return the training records of all stages of a variant and seed."""
+    stages = STAGES[wildcards.task]
+    return [run_of(wildcards)._replace(stage=stage).record for stage in stages]
 
 
 def originals(suffix):
@@ -212,78 +192,36 @@ def originals(suffix):
     )
 
 
-def runs(preset, task, file, **more):
-    """Return a file of every run of a task, below the folder of its last stage."""
-    return expand(
-        f"results/{preset}/{task}/{{variant}}/s{{seed}}/{{stage}}/{file}",
-        variant=settings(preset)["variants"],
-        seed=settings(preset)["seeds"],
-        stage=more.pop("stage", FINAL_STAGE[task]),
-        **more,
-    )
+def gate_records(preset, task):
+    """Return the records of gates of all variants and seeds of a task."""
+    return plan.gate_records(settings(preset), task)
 
 
 def records(wildcards):
     """Return all records that tables and figures about a task are made of."""
-    preset, task = wildcards.preset, wildcards.task
-    section = settings(preset)[task]
-    names = ["original", *section["settings"]]
-    if task == "lm":
-        found = runs(preset, task, "eval/{setting}.{mode}.json", setting=names, mode=MODES)
-        found += runs(preset, task, "eval/original.plain.json", stage="train")
-    else:
-        beam = section["evaluation"]["beam"]
-        found = runs(preset, task, "eval/{setting}.beam{beam}.json", setting=names, beam=beam)
-        found += expand(
-            "results/{preset}/{task}/significance-s{seed}.beam{beam}.json",
-            preset=preset,
-            task=task,
-            seed=settings(preset)["seeds"],
-            beam=beam,
-        )
-    corpus = f"results/{preset}/data/{task}/corpus.json"
-    return [*found, *runs(preset, task, "gates.json"), corpus]
+    return plan.task_records(settings(wildcards.preset), wildcards.task)
 
 
-def summaries(tasks):
-    """Return the function that gives the summaries of ``tasks``."""
+def trainings(wildcards):
+    """Return the records of all training runs of a task."""
+    return [run.record for run in plan.runs(settings(wildcards.preset), wildcards.task)]
+
+
+def summaries(tasks, file="summary"):
+    """Return the function that gives the summaries of ``tasks``, or another file beside them."""
     return lambda wildcards: expand(
-        "results/{preset}/{task}/summary.csv", preset=wildcards.preset, task=tasks
+        "results/{preset}/{task}/{file}.csv", preset=wildcards.preset, task=tasks, file=file
     )
 
 
-def table_summaries(wildcards):
-    """Return the summaries of the tasks that a table is about."""
-    return summaries(TABLE_TASKS[f"table{wildcards.number}"])(wildcards)
+def table_inputs(file):
+    """Return the function that gives a file of each of the tasks that a table is about."""
+    return lambda wildcards: summaries(TABLE_TASKS[f"table{wildcards.number}"], file)(wildcards)
 
 
 def published_files(preset, tasks):
     """Return what goes into print and needs no more than ``tasks``."""
-    names = settings(preset)
-    tables = [name for name, about in TABLE_TASKS.items() if set(about) <= set(tasks)]
-    tables = expand("{table}.{suffix}", table=tables, suffix=TABLE_SUFFIXES)
-    curves = expand(
-        "learning-curve-{task}-{variant}-s{seed}",
-        task=tasks,
-        variant=names["variants"],
-        seed=names["seeds"],
-    )
-    figures = [name for name, (task, _) in GATE_FIGURES.items() if task in tasks]
-    if "lm" in tasks:
-        curves += ["rank-curve", "rounding-curve"]
-    if "de-en" in tasks:
-        figures.append("figure2")
-    reports = ["comparison.md", "claims.md"] if set(tasks) == set(TASKS) else []
-    return expand(
-        "paper_tables/{preset}/{file}",
-        preset=preset,
-        file=[
-            *tables,
-            *expand("{curve}.{suffix}", curve=curves, suffix=CURVE_SUFFIXES),
-            *expand("{figure}.{suffix}", figure=figures, suffix=FIGURE_SUFFIXES),
-            *reports,
-        ],
-    )
+    return plan.published_files(settings(preset), tasks)
 
 
 def document_files(wildcards):

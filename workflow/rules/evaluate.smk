@@ -198,7 +198,7 @@ rule significance:
     params:
         labels=significance_labels,
         samples=lambda wildcards: task_of(wildcards)[0]["evaluation"]["bootstrap"],
-        folder=lambda wildcards: f"results/{wildcards.preset}/data/{wildcards.pair}",
+        folder=lambda wildcards, input: str(Path(input.references[0]).parent),
     message:
         "compare the variants of {wildcards.pair}, seed {wildcards.seed}"
     shell:

@@ -4,8 +4,10 @@
 rule aggregate:
     input:
         records=records,
+        trainings=trainings,
     output:
         summary="results/{preset}/{task}/summary.csv",
+        provenance="results/{preset}/{task}/provenance.csv",
     log:
         "logs/{preset}/paper/aggregate-{task}.log",
     localrule: True
@@ -14,20 +16,21 @@ rule aggregate:
     message:
         "collect the records of {wildcards.task} ({wildcards.preset})"
     shell:
-        "python -m g2lstm aggregate --records {input.records} --summary {output.summary} &> {log}"
+        "python -m g2lstm aggregate --records {input.records} --trainings {input.trainings}"
+        " --summary {output.summary} --provenance {output.provenance} &> {log}"
 
 
 rule table:
     input:
-        summaries=table_summaries,
+        summaries=table_inputs("summary"),
+        provenance=table_inputs("provenance"),
     output:
-        multiext(
-            "paper_tables/{preset}/table{number}",
-            tex=".tex",
-            csv=".csv",
-            md=".md",
-            png=".png",
+        tex="paper_tables/{preset}/table{number}.tex",
+        md="paper_tables/{preset}/table{number}.md",
+        csv=report(
+            "paper_tables/{preset}/table{number}.csv", labels=table_labels("numbers"), **TABLE
         ),
+        png=report("paper_tables/{preset}/table{number}.png", labels=table_labels("image"), **TABLE),
     log:
         "logs/{preset}/paper/table{number}.log",
     localrule: True
@@ -40,17 +43,20 @@ rule table:
         "table {wildcards.number} of {wildcards.preset}"
     shell:
         "python -m g2lstm table --number {wildcards.number} --summary {input.summaries}"
-        " --layout {params.layout:q} --stem {params.stem} &> {log}"
+        " --provenance {input.provenance} --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule learning_curve:
     input:
         records=run_records,
     output:
-        multiext(
-            "paper_tables/{preset}/learning-curve-{task}-{variant}-s{seed}",
-            png=".png",
-            pdf=".pdf",
+        pdf="paper_tables/{preset}/learning-curve-{task}-{variant}-s{seed}.pdf",
+        png=report(
+            "paper_tables/{preset}/learning-curve-{task}-{variant}-s{seed}.png",
+            caption="../report/learning-curve.rst",
+            category="Learning curves",
+            subcategory=lambda wildcards: SUBJECTS[wildcards.task,],
+            labels={"variant": "{variant}", "seed": "{seed}"},
         ),
     log:
         "logs/{preset}/paper/learning-curve-{task}-{variant}-s{seed}.log",
@@ -72,7 +78,14 @@ rule curve:
     input:
         summaries=summaries(["lm"]),
     output:
-        multiext("paper_tables/{preset}/{over}-curve", png=".png", pdf=".pdf"),
+        pdf="paper_tables/{preset}/{over}-curve.pdf",
+        png=report(
+            "paper_tables/{preset}/{over}-curve.png",
+            caption="../report/curve.rst",
+            category="Compression",
+            subcategory=SUBJECTS["lm",],
+            labels={"perplexity over": "{over}"},
+        ),
     log:
         "logs/{preset}/paper/{over}-curve.log",
     wildcard_constraints:
@@ -92,11 +105,12 @@ rule curve:
 
 rule gate_figure:
     input:
-        records=lambda wildcards: runs(
-            wildcards.preset, GATE_FIGURES[wildcards.figure][0], "gates.json"
-        ),
+        records=lambda wildcards: gate_records(wildcards.preset, GATE_FIGURES[wildcards.figure][0]),
     output:
-        multiext("paper_tables/{preset}/{figure}", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
+        pdf="paper_tables/{preset}/{figure}.pdf",
+        tex="paper_tables/{preset}/{figure}.tex",
+        csv=report("paper_tables/{preset}/{figure}.csv", labels=figure_labels("numbers"), **FIGURE),
+        png=report("paper_tables/{preset}/{figure}.png", labels=figure_labels("image"), **FIGURE),
     log:
         "logs/{preset}/paper/{figure}.log",
     wildcard_constraints:
@@ -117,7 +131,18 @@ rule gate_figure:
 
 rule saturation_sketch:
     output:
-        multiext("paper_tables/{preset}/figure2", png=".png", pdf=".pdf", tex=".tex", csv=".csv"),
+        pdf="paper_tables/{preset}/figure2.pdf",
+        tex="paper_tables/{preset}/figure2.tex",
+        csv=report(
+            "paper_tables/{preset}/figure2.csv",
+            labels=figure_labels("numbers", "figure2"),
+            **SKETCH,
+        ),
+        png=report(
+            "paper_tables/{preset}/figure2.png",
+            labels=figure_labels("image", "figure2"),
+            **SKETCH,
+        ),
     log:
         "logs/{preset}/paper/figure2.log",
     localrule: True
@@ -136,7 +161,7 @@ rule against_print:
     input:
         summaries=summaries(TASKS),
     output:
-        report="paper_tables/{preset}/{kind}.md",
+        text="paper_tables/{preset}/{kind}.md",
     log:
         "logs/{preset}/paper/{kind}.log",
     wildcard_constraints:
@@ -150,7 +175,31 @@ rule against_print:
         "{wildcards.kind} of {wildcards.preset}"
     shell:
         "python -m g2lstm {wildcards.kind} --summary {input.summaries}"
-        " --layout {params.layout:q} --output {output.report} &> {log}"
+        " --layout {params.layout:q} --output {output.text} &> {log}"
+
+
+# A browser shows the HTML report, and no Markdown.
+rule page:
+    input:
+        text="paper_tables/{preset}/{kind}.md",
+    output:
+        page=report(
+            "paper_tables/{preset}/{kind}.html",
+            caption="../report/print.rst",
+            category="Checked against print",
+            labels={"page": "{kind}"},
+        ),
+    log:
+        "logs/{preset}/paper/{kind}-page.log",
+    wildcard_constraints:
+        kind="comparison|claims",
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    message:
+        "{wildcards.kind} of {wildcards.preset} as a page"
+    shell:
+        "python -m g2lstm page --text {input.text} --page {output.page} &> {log}"
 
 
 # Optional, since it needs a TeX engine: snakemake paper_tables/{preset}/paper.pdf

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import torch
 
+from g2lstm.locks import cache_folder
+
 SOURCES = Path(__file__).with_name("cpp")
 LIBRARY = SOURCES / "library.cpp"
 # -ffast-math is not among them: NaN must stay NaN.
@@ -44,7 +46,7 @@ def load():
     if instructions not in INSTRUCTIONS or platform.system() != "Linux":
         raise Unavailable(f"no fast kernel for a CPU with {instructions} on {platform.system()}")
     command = _command(compiler, instructions)
-    folder = _cache_folder()
+    folder = cache_folder()
     path = folder / f"native-{_fingerprint(compiler, command)}.so"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,11 +91,6 @@ def _fingerprint(compiler, command):
     sources = [path.read_bytes() for path in sorted(SOURCES.iterdir())]
     parts = [*sources, version, *map(str.encode, [*command, torch.__version__])]
     return hashlib.sha256(b"\0".join([*parts, instructions.encode()])).hexdigest()[:16]
-
-
-def _cache_folder():
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "g2lstm"
 
 
 @contextlib.contextmanager

@@ -68,8 +68,8 @@ class GumbelNoise:
         """Return the noise (steps, batch, 2 · hidden), input gates first."""
         steps, batch, hidden = self.shape
         drawn = self.halves.draw().view(steps, batch, hidden, 2).transpose(2, 3)
-        table = _noise_table(self.limit, self.eps, dtype, drawn.device)
         index = (drawn.int() - LOWEST).flatten()
+        table = noise_table(self.limit, self.eps, dtype, drawn.device)
         return table.index_select(0, index).view(steps, batch, 2 * hidden)
 
 
@@ -93,7 +93,7 @@ def rounded(probability):
 
 
 @functools.lru_cache(maxsize=8)
-def _noise_table(limit, eps, dtype, device):
+def noise_table(limit, eps, dtype, device):
     """Return B·L as a function of the number less the lowest number, (65536)."""
     u = (torch.arange(limit, dtype=torch.float64) + 0.5) / limit
     table = torch.zeros(LEVELS, dtype=torch.float64)

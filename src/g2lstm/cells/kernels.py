@@ -1,6 +1,7 @@
-"""Which training kernel a layer runs on: cuDNN on CUDA; on a CPU C++, else PyTorch calls.
+"""Which training kernel the layers run on, for the whole process; said aloud when it is a slow one.
 
-The choice is made once a process and device, and said aloud when it is not the fast one.
+On a CPU ``auto`` is C++ where it works, else PyTorch calls. On CUDA it is cuDNN, unless
+:func:`settle` has found the graph to be faster.
 """
 
 import functools
@@ -8,71 +9,145 @@ import sys
 
 import torch
 
-from g2lstm.cells import build, cudnn, native, pytorch
+from g2lstm.cells import build, cudnn, graph, native, pytorch, trial
 from g2lstm.cells.counter import GumbelNoise, WeightDrop
 from g2lstm.cells.gates import GatePolicy
 from g2lstm.errors import UserError
+from g2lstm.precision import full, operands
 
-KERNELS = {"native": native.lstm, "pytorch": pytorch.lstm, "cudnn": cudnn.lstm}
+KERNELS = {
+    "native": native.lstm,
+    "pytorch": pytorch.lstm,
+    "cudnn": cudnn.lstm,
+    "graph": graph.lstm,
+}
+ONLY_ON = {"native": "cpu", "graph": "cuda"}
+TIMED = {"cuda": ("cudnn", "graph")}  # where it is not known beforehand which is the faster
 _wanted = "auto"
 
 
 def want(name):
-    """Ask for a kernel by name for the rest of the process; "auto" takes the fastest that works.
-
-    Raises UserError when it does not work here.
-    """
+    """Ask for a kernel by name for the rest of the process; "auto" takes the fastest that works."""
     global _wanted
     _wanted = name
-    choose.cache_clear()
-    if name == "native" and (problem := _problem(torch.float32)):
-        raise UserError(f"kernel = native cannot be used: {problem}; set kernel to auto")
+    _choose.cache_clear()
 
 
-def lstm(x, *others, **options):
+def lstm(x, *others):
     """Run the chosen kernel; the contract is that of :func:`g2lstm.cells.reference.lstm`."""
-    return KERNELS[choose(x.device.type, x.dtype)](x, *others, **options)
+    kernel = KERNELS[choose(x.device.type, x.dtype)]
+    return kernel(x, *others, operands=operands(x.dtype))
+
+
+def choose(device_type, dtype=torch.float32):
+    """Return the name of the kernel for tensors of ``dtype`` on a kind of device.
+
+    Raises UserError when the one that was asked for does not work here.
+    """
+    return _choose(device_type, operands(dtype))
 
 
 @functools.cache
-def choose(device_type, dtype=torch.float32):
-    """Return the name of the kernel for tensors of ``dtype`` on a kind of device."""
-    if _wanted in ("pytorch", "cudnn"):
+def _choose(device_type, kind):
+    if _wanted != "auto":
+        if problem := _problem(_wanted, device_type, kind):
+            raise UserError(f"kernel = {_wanted} cannot be used: {problem}; set kernel to auto")
         return _wanted
     if device_type != "cpu":
-        if _wanted == "native":
-            raise UserError("kernel = native is for CPUs; set kernel to auto or device to cpu")
         return "cudnn"
-    problem = _problem(dtype)
+    return "native" if _works("native", device_type, kind) else "pytorch"
+
+
+def settle(layers, steps, batch, device):
+    """Choose the kernel of a new training run, for the rest of the process.
+
+    With ``auto`` on CUDA those that work are timed on ``layers`` and chunks of ``steps`` by
+    ``batch``. Returns the name, and the milliseconds that each took: empty when none was timed.
+    """
+    if _wanted != "auto" or device.type not in TIMED:
+        return choose(device.type), {}
+    kind, times = operands(torch.float32), {}
+    for name in [name for name in TIMED[device.type] if _works(name, device.type, kind)]:
+        want(name)
+        times[name] = round(trial.milliseconds(layers, steps, batch, device), 3)
+    want(min(times, key=times.get))
+    return _wanted, times
+
+
+def go_on_with(name, device, folder):
+    """Use the kernel that the run of ``folder`` was begun with: another one rounds differently.
+
+    Raises UserError when another one was asked for, or when it does not work here.
+    """
+    begun = f"{folder}: this run was begun with kernel {name}"
+    if _wanted not in ("auto", name):
+        raise UserError(
+            f"{begun}, not {_wanted}; set kernel to {name} or auto, or delete the folder to train "
+            "anew"
+        )
+    if problem := _problem(name, device.type, operands(torch.float32)):
+        raise UserError(
+            f"{begun}, which cannot be used: {problem}; mend that, or delete the folder to train "
+            "anew with another kernel"
+        )
+    want(name)
+
+
+def _works(name, device_type, kind):
+    """Tell whether a kernel can be used; if not, say why training goes on without it."""
+    problem = _problem(name, device_type, kind)
     if problem:
-        print(f"note: training without the C++ kernel, slower ({problem})", file=sys.stderr)
-        return "pytorch"
-    return "native"
+        print(f"note: training without kernel {name}, slower ({problem})", file=sys.stderr)
+    return not problem
 
 
-def _problem(dtype):
-    """Return why the C++ kernel cannot be used for ``dtype`` here, or an empty string."""
+def _problem(name, device_type, kind):
+    """Return why a kernel cannot be used for operands of type ``kind``, or an empty string."""
+    if ONLY_ON.get(name, device_type) != device_type:
+        return f"it runs on {ONLY_ON[name]} alone, not on {device_type}"
+    if name in ("pytorch", "cudnn"):
+        return ""
     try:
-        native.library(dtype)
+        native.library(kind) if name == "native" else graph.cells()
+        return "" if _agrees(name, device_type, kind) else f"it fails its self-check in {kind}"
     except build.Unavailable as reason:
         return str(reason)
-    return "" if _agrees(dtype) else f"it fails its self-check in {dtype}"
+    except Exception as error:  # of Triton, its compilers, the driver: there is another kernel
+        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 @torch.enable_grad()
-@torch.random.fork_rng(devices=[])
-def _agrees(dtype):
-    """Compare the C++ kernel with the PyTorch calls on a small layer, gradients included."""
-    torch.manual_seed(0)
+@full()
+def _agrees(name, device_type, kind):
+    """Compare a kernel with the PyTorch calls on two chunks of a small layer, gradients included.
+
+    The second chunk takes over the buffers of the first before that one's backward pass.
+    """
+    generator = torch.Generator().manual_seed(0)
     steps, batch, inputs, hidden = 3, 5, 7, 33
     shapes = [(steps, batch, inputs), (batch, hidden), (batch, hidden)]
     shapes += [(4 * hidden, inputs), (4 * hidden, hidden), (4 * hidden,)]
-    arguments = [torch.randn(shape, dtype=dtype).mul_(0.3).requires_grad_() for shape in shapes]
-    noise = GumbelNoise(steps, batch, hidden, GatePolicy("gumbel", tau=0.9, p=0.2))
-    drop = WeightDrop(4 * hidden, hidden, 0.3)
+    arguments = [
+        torch.randn(shape, generator=generator, dtype=torch.promote_types(kind, torch.float32))
+        .mul_(0.3).to(device_type).requires_grad_()
+        for shape in shapes
+    ]  # fmt: skip
+    policy = GatePolicy("gumbel", tau=0.9, p=0.2)
+    draws = [
+        (
+            GumbelNoise(steps, batch, hidden, policy, device_type, seed),
+            WeightDrop(4 * hidden, hidden, 0.3, device_type, seed),
+        )
+        for seed in (1, 2)
+    ]
     results = []
-    for kernel in (KERNELS["native"], pytorch.lstm):
-        outputs = kernel(*arguments, noise, drop, 0.9)
-        results.append([*outputs, *torch.autograd.grad(outputs[0].sin().sum(), arguments)])
-    tolerance = {torch.float64: 1e-9, torch.float32: 1e-4}.get(dtype, 5e-2)
+    for kernel in (KERNELS[name], pytorch.lstm):
+        x, h, c, *weights = arguments
+        outputs = []
+        for noise, drop in draws:
+            y, h, c = kernel(x, h, c, *weights, noise, drop, policy.tau, operands=kind)
+            outputs.append(y)
+        gradients = torch.autograd.grad(torch.cat(outputs).sin().sum(), arguments)
+        results.append([*outputs, h, c, *gradients])
+    tolerance = {torch.float64: 1e-9, torch.float32: 1e-4}.get(kind, 5e-2)
     return all((a - b).norm() <= tolerance * b.norm() for a, b in zip(*results, strict=True))

@@ -10,11 +10,17 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from g2lstm.cells.gates import folded
+from g2lstm.precision import round_, rounded
 
 
-def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0):
-    """Same contract as :func:`g2lstm.cells.reference.lstm`; float32 or float64, any device."""
-    return _LSTM.apply(x, h0, c0, *folded(weight_ih, weight_hh, bias, noise, drop, tau))
+def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None):
+    """Same contract as :func:`g2lstm.cells.reference.lstm`; float32 or float64, any device.
+
+    Narrower ``operands`` are rounded, and multiplied in the type of ``x``: as exact as a product of
+    theirs with sums of that type, and no faster.
+    """
+    weights = folded(weight_ih, weight_hh, bias, noise, drop, tau)
+    return _LSTM.apply(x, h0, c0, *weights, operands or x.dtype)
 
 
 def turned(array):
@@ -52,10 +58,11 @@ def backward_step(gates, c_old, tanh_c, d_h, d_c, delta):
 
 class _LSTM(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, h0, c0, weight_ih, weight_hh, bias, noise):
+    def forward(ctx, x, h0, c0, weight_ih, weight_hh, bias, noise, operands):
         steps, batch, inputs = x.shape
         hidden = weight_hh.shape[1]
-        rows = x.reshape(steps * batch, inputs)
+        rows = rounded(x.reshape(steps * batch, inputs), operands)
+        weight_ih, weight_hh = rounded(weight_ih, operands), rounded(weight_hh, operands)
         projected = torch.addmm(bias, rows, weight_ih.T).view(steps, batch, 4 * hidden)
         if noise is not None:
             projected[:, :, : 2 * hidden] += noise
@@ -63,11 +70,13 @@ class _LSTM(torch.autograd.Function):
         h = gates.new_empty(steps + 1, hidden, batch)
         c = gates.new_empty(steps + 1, hidden, batch)
         tanh_c = gates.new_empty(steps, hidden, batch)
-        h[0], c[0] = h0.T, c0.T
+        h[0], c[0] = rounded(h0.T, operands), c0.T
         for gate, h_old, h_new, c_old, c_new, tanh_new in zip(
             gates, h[:-1], h[1:], c[:-1], c[1:], tanh_c, strict=True
         ):
             forward_step(gate.addmm_(weight_hh, h_old), c_old, c_new, tanh_new, h_new)
+            round_(h_new, operands)
+        ctx.operands = operands
         ctx.save_for_backward(rows, weight_ih, weight_hh, gates, h, c, tanh_c)
         return turned(h[1:]), turned(h[-1]), turned(c[-1])
 
@@ -82,12 +91,13 @@ class _LSTM(torch.autograd.Function):
         for t in reversed(range(steps)):
             d_h += grad_y[t]
             backward_step(gates[t], c[t], tanh_c[t], d_h, d_c, delta[t])
+            round_(delta[t], ctx.operands)
             torch.mm(recurrent, delta[t], out=d_h)
         by_rows = turned(delta)
         flat = by_rows.view(steps * batch, 4 * hidden)
         d_x = (flat @ weight_ih).view(steps, batch, -1) if ctx.needs_input_grad[0] else None
         d_weight_hh = flat.T @ turned(h[:-1]).view(steps * batch, hidden)
-        return d_x, d_h.T, d_c.T, flat.T @ rows, d_weight_hh, flat.sum(0), None
+        return d_x, d_h.T, d_c.T, flat.T @ rows, d_weight_hh, flat.sum(0), None, None
 
 
 def _local_derivatives(gates, c_old, tanh_c):

@@ -10,6 +10,7 @@ import torch
 
 from g2lstm.lm.evaluate import batchify, nats_per_token
 from g2lstm.lm.model import build_model
+from g2lstm.precision import full
 from g2lstm.training.optimiser import AveragingSGD
 from g2lstm.training.run import TrainingRun
 from g2lstm.training.tensors import part
@@ -66,6 +67,11 @@ class LMTraining(TrainingRun):
         if self.finetune:
             self.optimiser.start_averaging()
             self._keep_if_best(self._validate())
+
+    @property
+    def chunk(self):
+        """Steps and batch of a usual chunk."""
+        return self.settings["bptt"], self.settings["batch"]
 
     @property
     def progress(self):
@@ -137,6 +143,7 @@ class LMTraining(TrainingRun):
                 self.optimiser.start_averaging()
             self.losses.append(loss)
 
+    @full()
     def _validate(self):
         self.model.eval()
         loss = nats_per_token(self.model, self.valid_data)

@@ -13,6 +13,7 @@ from g2lstm.nmt.batches import epoch_order, make_batch
 from g2lstm.nmt.bleu import score
 from g2lstm.nmt.model import build_model
 from g2lstm.nmt.translate import nats_per_word, to_lines, translate
+from g2lstm.precision import full
 from g2lstm.training.adadelta import AdaDelta
 from g2lstm.training.adam import Adam
 from g2lstm.training.run import TrainingRun
@@ -50,6 +51,12 @@ class NMTTraining(TrainingRun):
         words = torch.from_numpy(self.train_data.target.astype("int64"))
         counts = torch.bincount(words, minlength=len(self.corpus.vocabulary)) + 1.0
         self.model.output.bias.data.copy_(torch.log(counts / counts.sum()))
+
+    @property
+    def chunk(self):
+        """Steps and batch of a usual batch: words of a target sentence, sentences."""
+        words = len(self.train_data.target) / (len(self.train_data.target_offsets) - 1)
+        return round(words), self.settings["batch"]
 
     @property
     def progress(self):
@@ -97,6 +104,7 @@ class NMTTraining(TrainingRun):
     def _share_done(self):
         return self.updates / self.schedule["updates"]
 
+    @full()
     def _validate(self):
         self._check_finite()
         self.model.eval()

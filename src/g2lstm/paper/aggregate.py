@@ -20,6 +20,7 @@ from pathlib import Path
 import pandas as pd
 
 from g2lstm.errors import UserError
+from g2lstm.paper.spec import GATES_MODE
 from g2lstm.records import read_record, write_text
 
 KEY = ["task", "variant", "seed", "stage", "setting", "mode", "split", "metric"]
@@ -27,7 +28,6 @@ COLUMNS = [*KEY, "value"]
 NOT_SPLIT = "-"
 ORACLE_RUN = {"variant": "oracle", "stage": "-", "setting": "original", "mode": "plain"}
 CORPUS_RUN = {"variant": "corpus", "stage": "-", "setting": "-", "mode": "-"}
-GATES_MODE = "gates"
 BINS = 20  # of the histograms of gates
 
 

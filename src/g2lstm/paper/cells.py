@@ -196,17 +196,28 @@ def measured_cells(table_id, summary, layout, **instead):
     Only cells with at least one run are in the result. Perplexity follows the layout's
     convention (``as_published``: the released code's average, which counts one more word).
     """
-    spec, columns, runs = table_spec(table_id), resolve_columns(table_id, layout), {}
-    for row_id, row in spec.rows.items():
-        for column_id, column in columns.items():
-            wanted = {**spec.select, **row, **column.select, **instead}
-            if column.slugs:
-                wanted["setting"] = column.slugs.get(wanted["task"])
-            runs[row_id, column_id] = _run(wanted, layout)
+    runs, columns = _runs(table_id, layout, instead), resolve_columns(table_id, layout)
     # the gates have thousands of numbers: group only what the table shows
     shown = summary["metric"].isin({run[-1] for run in runs.values()})
     found = values_by_run(summary[shown])
     return {cell: found[run] * columns[cell[1]].scale for cell, run in runs.items() if run in found}
+
+
+def shown_runs(table_id, layout):
+    """Return (task, variant, stage, setting, mode) of all runs that a table has a place for."""
+    return {run[:5] for run in _runs(table_id, layout, {}).values()}
+
+
+def _runs(table_id, layout, instead):
+    """Return (row id, column id) -> key of its run in :func:`values_by_run`."""
+    spec, runs = table_spec(table_id), {}
+    for row_id, row in spec.rows.items():
+        for column_id, column in resolve_columns(table_id, layout).items():
+            wanted = {**spec.select, **row, **column.select, **instead}
+            if column.slugs:
+                wanted["setting"] = column.slugs.get(wanted["task"])
+            runs[row_id, column_id] = _run(wanted, layout)
+    return runs
 
 
 def _run(wanted, layout):

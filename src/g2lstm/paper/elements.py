@@ -25,6 +25,7 @@ class Table:
 
     ``scale`` says which preset the numbers are of. ``spans`` are titles over adjacent columns:
     (title, number of columns) from the left, together all columns; empty without such titles.
+    ``provenance``: sentences on where the numbers come from.
     """
 
     scale: str
@@ -33,6 +34,7 @@ class Table:
     header: tuple
     groups: tuple
     spans: tuple = ()
+    provenance: tuple = ()
 
     @property
     def column_titles(self):

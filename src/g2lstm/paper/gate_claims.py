@@ -5,10 +5,10 @@ the numbers of the first transition of the decoder's attention layer, German-Eng
 ids ``baseline``, ``sharp`` and ``g2``.
 """
 
-from g2lstm.paper.aggregate import BINS, GATES_MODE
+from g2lstm.paper.aggregate import BINS
 from g2lstm.paper.gate_table import FORGET_TESTS
 from g2lstm.paper.predicates import Missing
-from g2lstm.paper.spec import VARIANTS
+from g2lstm.paper.spec import GATES_MODE, VARIANTS
 
 LAYER = {
     **{"task": "de-en", "stage": "train", "setting": "original"},

@@ -5,8 +5,7 @@ languages, and the layers of the language model. ``AUC`` is the area under the R
 mean forget gate as a sign of the words named.
 """
 
-from g2lstm.paper.aggregate import GATES_MODE
-from g2lstm.paper.spec import VARIANTS, Column, TableSpec
+from g2lstm.paper.spec import GATES_MODE, VARIANTS, Column, TableSpec
 from g2lstm.paper.translation import LANGUAGES
 
 LM_LAYERS = 9  # the most that the configuration allows; a model's missing layers are left out

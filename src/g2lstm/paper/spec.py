@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 BEAM = "beam"  # stands for the mode of translation, whose beam the layout gives
+GATES_MODE = "gates"  # the mode of numbers about gate values
 VARIANTS = {
     "baseline": {"variant": "baseline"},
     "sharp": {"variant": "sharpened"},

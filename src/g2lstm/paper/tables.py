@@ -5,6 +5,7 @@ the same three models over settings of compression, with the difference to the o
 Appendix tables, S1 and up, have no counterpart in print.
 """
 
+from dataclasses import replace
 from itertools import groupby
 
 from g2lstm.errors import UserError
@@ -19,11 +20,13 @@ from g2lstm.paper.cells import (
     printed_value,
     resolve_columns,
     scale,
+    shown_runs,
     table_spec,
     values_by_run,
 )
 from g2lstm.paper.elements import Cell, Group, Table
 from g2lstm.paper.names import LITERATURE, row_name
+from g2lstm.paper.provenance import provenance_notes, read_provenance_tables
 from g2lstm.paper.published import doubts_of, read_tables
 from g2lstm.paper.render import write_all
 from g2lstm.paper.spec import BEAM, PRINTED_CORPORA
@@ -31,15 +34,19 @@ from g2lstm.paper.spec import BEAM, PRINTED_CORPORA
 QUOTED, DOUBTFUL = "\N{DAGGER}", "\N{DOUBLE DAGGER}"  # marks of printed rows and of their cells
 
 
-def write_table(number, summary_paths, published_path, layout, stem):
+def write_table(number, summary_paths, provenance_paths, published_path, layout, stem):
     """Write Table ``number`` as ``stem.tex``, ``stem.csv``, ``stem.md`` and ``stem.png``.
 
-    ``number`` is that of print, or ``S1``, ``S2``, ``S3`` for an appendix table. Raises UserError
-    when the pipeline has no such table or a file cannot be read.
+    ``number`` is that of print, or ``S1``, ``S2``, ``S3`` for an appendix table. Where its numbers
+    come from stands below ``stem.md`` and in comments of ``stem.tex``. Raises UserError when the
+    pipeline has no such table or a file cannot be read.
     """
     table_id = f"table{number}"
     published = read_tables(published_path).get(table_id)
-    write_all(build_table(table_id, read_summaries(summary_paths), published, layout), stem)
+    table = build_table(table_id, read_summaries(summary_paths), published, layout)
+    rows = read_provenance_tables(provenance_paths)
+    notes = provenance_notes(rows, shown_runs(table_id, layout))
+    write_all(replace(table, provenance=notes), stem)
 
 
 def build_table(table_id, summary, published, layout):

@@ -1,47 +1,17 @@
 """Checkpoints: everything that makes a resumed run equal to an uninterrupted one, bit for bit.
 
-A run owns a folder ``ckpt/<key>/`` beside its output, where Snakemake does not clean up. The key
-is a hash of the job, so a changed setting trains in a new folder and a setting put back finds its
-finished run again. Only one process at a time may hold the folder.
+Where they are and who may write them, see :mod:`g2lstm.training.folder`.
 """
 
-import fcntl
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from g2lstm.errors import UserError
-from g2lstm.records import digest, link_or_copy
+from g2lstm.records import link_or_copy
+from g2lstm.training.folder import CURRENT, PREVIOUS
 from g2lstm.training.tensors import load_tensors, save_tensors
-
-CURRENT, PREVIOUS, LOCK = "checkpoint.safetensors", "checkpoint.previous.safetensors", "lock"
-
-
-def job_key(job, stage_version, *data_hashes):
-    """Return the name of a run's checkpoint folder: a hash of all that decides its result."""
-    return digest([job, stage_version, *data_hashes])[:12]
-
-
-@contextmanager
-def locked(folder):
-    """Hold ``folder`` for one writer; the kernel frees it when the process dies.
-
-    Raises UserError when another process holds it.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{folder} is in use by another training process; wait for it or stop it first"
-            ) from None
-        for torn in folder.glob(".*.safetensors"):  # of a process killed while it wrote
-            torn.unlink()
-        yield
 
 
 def save(folder, tensors, meta):

@@ -10,6 +10,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from g2lstm.records import write_text
+from g2lstm.training.folder import HISTORY
 
 
 class History:
@@ -22,7 +23,7 @@ class History:
 
     def __init__(self, folder):
         self.epochs = []
-        self.path = Path(folder) / "history.jsonl"
+        self.path = Path(folder) / HISTORY
         self.folder = Path(folder) / "tensorboard"
         self.started = time.monotonic()
         self.writer = None

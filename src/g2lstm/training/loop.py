@@ -8,7 +8,6 @@ from pathlib import Path
 from g2lstm.training import checkpoint
 
 EXIT_INTERRUPTED = 75
-BEST = "best.safetensors"  # the best model of a run so far, beside its checkpoints
 
 
 class Interrupted(Exception):  # noqa: N818  not an error: the run is saved and can go on

@@ -1,13 +1,15 @@
 """What the training runs of all tasks have in common: state, checks, the best model."""
 
 import math
+import sys
 from pathlib import Path
 
 import torch
 
+from g2lstm.cells import LSTMLayer, kernels
 from g2lstm.errors import UserError
+from g2lstm.training.folder import BEST
 from g2lstm.training.history import History
-from g2lstm.training.loop import BEST
 from g2lstm.training.tensors import part, save_tensors
 
 STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the device
@@ -16,9 +18,10 @@ STEPS_BETWEEN_CHECKS = 20  # of the loss for NaN: each check waits for the devic
 class TrainingRun:
     """State of one training run, as :func:`g2lstm.training.loop.run` drives it.
 
-    A subclass has ``step()`` and ``progress`` (where the run stands, in words), calls
-    :meth:`_start_sums` where a new mean of the loss begins, and saves what else it needs: numbers
-    by their names in ``scalars``, tensors by extending :meth:`state` and :meth:`restore`.
+    A subclass has ``step()``, ``progress`` (where the run stands, in words) and ``chunk`` (steps
+    and batch that its layers usually get), calls :meth:`_start_sums` where a new mean of the loss
+    begins, and saves what else it needs: numbers by their names in ``scalars``, tensors by
+    extending :meth:`state` and :meth:`restore`.
 
     Parameters
     ----------
@@ -38,11 +41,13 @@ class TrainingRun:
         self.history = History(folder)
         self.epoch, self.position = 1, 0
         self.best, self.finished, self.stopped = math.inf, False, None
+        self.kernel, self.kernel_times = None, {}
         self._start_sums()
 
     def start(self):
         """Do what comes before the first step."""
         self.history.rewind([])
+        self._settle_kernel()
 
     def state(self):
         """Return ``(tensors, meta)`` that :meth:`restore` needs to go on bit for bit."""
@@ -55,7 +60,8 @@ class TrainingRun:
         best = None if math.isinf(self.best) else self.best
         scalars = {name: getattr(self, name) for name in self.scalars}
         return tensors, {
-            "optimiser": meta, "history": self.history.epochs, "best": best, **scalars,
+            "optimiser": meta, "history": self.history.epochs, "best": best,
+            "kernel": self.kernel, "kernel_times": self.kernel_times, **scalars,
         }  # fmt: skip
 
     def restore(self, tensors, meta):
@@ -67,6 +73,23 @@ class TrainingRun:
             setattr(self, name, meta[name])
         self.best = math.inf if meta["best"] is None else meta["best"]
         self.history.rewind(meta["history"])
+        self._restore_kernel(meta)
+
+    def _settle_kernel(self):
+        layers = [part for part in self.model.modules() if isinstance(part, LSTMLayer)]
+        self.kernel, self.kernel_times = kernels.settle(layers, *self.chunk, self.device)
+        times = ", ".join(f"{name} {each:.1f} ms" for name, each in self.kernel_times.items())
+        found = f" ({times})" if times else ""
+        print(f"kernel {self.kernel}{found}", file=sys.stderr, flush=True)
+
+    def _restore_kernel(self, meta):
+        """Go on with the kernel of a checkpoint; the oldest checkpoints do not name any."""
+        if meta.get("kernel") is None:
+            self._settle_kernel()
+            return
+        self.kernel, self.kernel_times = meta["kernel"], meta["kernel_times"]
+        if not self.finished:
+            kernels.go_on_with(self.kernel, self.device, self.best_path.parent)
 
     def _start_sums(self):
         self.sums = torch.zeros(2, device=self.device, dtype=torch.float64)

@@ -1,22 +1,27 @@
 """Cross-entropy of a softmax layer in blocks of rows: the logits of a chunk never exist as a whole.
 
 With a vocabulary of 10,000 the logits are the largest array of a training step. A block of rows
-stays in the processor's cache, where its loss and its gradient are formed at once.
+stays in the processor's cache, where its loss and its gradient are formed at once. On a GPU calls
+are what costs time: there one block takes all rows.
 """
 
 import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
+from g2lstm.precision import operand, product
+
 ROWS = 128
 
 
-def linear_cross_entropy(x, weight, bias, targets, rows=ROWS):
+def linear_cross_entropy(x, weight, bias, targets, rows=None):
     """Return the mean cross-entropy (nats) of ``softmax(x · weightᵀ + bias)``.
 
     ``x`` is (tokens, units), ``weight`` (vocabulary, units), ``bias`` (vocabulary), ``targets``
-    (tokens). Equal to ``F.cross_entropy(F.linear(x, weight, bias), targets)``.
+    (tokens). Equal to ``F.cross_entropy(F.linear(x, weight, bias), targets)``; where gradients are
+    wanted, the operands of products are those of :mod:`g2lstm.precision`.
     """
+    rows = rows or (len(x) if x.is_cuda else ROWS)
     if not torch.is_grad_enabled():
         parts = zip(x.split(rows), targets.split(rows), strict=True)
         total = sum(
@@ -37,11 +42,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
             torch.zeros_like(bias),
         )
         buffer = x.new_empty(min(rows, tokens), len(weight))
+        x, weight = operand(x), operand(weight)
         transposed = weight.T
         for start in range(0, tokens, rows):
             part = slice(start, min(start + rows, tokens))
             logits = buffer[: part.stop - start]
-            torch.addmm(bias, x[part], transposed, out=logits)
+            product(x[part], transposed, logits, bias)
             here = targets[part].unsqueeze(1)
             logits -= logits.amax(dim=1, keepdim=True)
             loss -= logits.gather(1, here).sum()
@@ -50,9 +56,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
             # From here on the block holds the gradient of the loss: softmax minus one-hot.
             logits /= total
             logits.scatter_add_(1, here, -torch.ones_like(total))
-            torch.mm(logits, weight, out=d_x[part])
-            d_weight.addmm_(logits.T, x[part])
             d_bias += logits.sum(dim=0)
+            delta = operand(logits)
+            product(delta, weight, d_x[part])
+            product(delta.T, x[part], d_weight, d_weight)
         ctx.save_for_backward(d_x, d_weight, d_bias)
         return loss / tokens
 

@@ -1,0 +1,140 @@
+"""What a configuration asks for, and where it is: runs, their records, what goes into print.
+
+Shared by the Snakefile and ``status``, so it imports neither torch nor pandas. ``config`` is a
+complete configuration; paths are relative to the folder that has ``results/``.
+"""
+
+from itertools import product
+from typing import NamedTuple
+
+from g2lstm.tasks import GATE_FIGURES, STAGES, TABLE_TASKS, TASKS, TRANSLATION
+
+GATES = "gates"  # the mode of a record of gates
+LM_MODES = ("plain", "cache")
+TABLE_SUFFIXES = ("tex", "csv", "md", "png")
+CURVE_SUFFIXES = ("png", "pdf")
+FIGURE_SUFFIXES = ("png", "pdf", "tex", "csv")
+PAGE_SUFFIXES = ("md", "html")
+
+
+class Run(NamedTuple):
+    """One training run: a stage of a variant with a seed."""
+
+    preset: str
+    task: str
+    variant: str
+    seed: int
+    stage: str
+
+    @property
+    def folder(self):
+        """The folder of its model, records and checkpoints."""
+        return f"results/{self.preset}/{self.task}/{self.variant}/s{self.seed}/{self.stage}"
+
+    @property
+    def record(self):
+        """The record of the training."""
+        return f"{self.folder}/training.json"
+
+    @property
+    def model(self):
+        """The trained model."""
+        return f"{self.folder}/model.safetensors"
+
+    @property
+    def before(self):
+        """The run whose model this one starts from, or None."""
+        stages = STAGES[self.task]
+        place = stages.index(self.stage)
+        return self._replace(stage=stages[place - 1]) if place else None
+
+
+class Record(NamedTuple):
+    """A record of a run's model: its file, setting of compression and mode."""
+
+    path: str
+    setting: str
+    mode: str
+
+
+def runs(config, task):
+    """Return all training runs of a task."""
+    found = product(config["variants"], config["seeds"], STAGES[task])
+    return [Run(config["preset"], task, *names) for names in found]
+
+
+def model_records(config, run):
+    """Return the records of a run's model that tables and figures are made of."""
+    if run.stage != STAGES[run.task][-1]:
+        return [_record(run, "original", "plain")]
+    modes = LM_MODES if run.task == "lm" else [f"beam{config[run.task]['evaluation']['beam']}"]
+    settings = ["original", *config[run.task]["settings"]]
+    found = [_record(run, setting, mode) for setting, mode in product(settings, modes)]
+    return [*found, Record(f"{run.folder}/gates.json", "original", GATES)]
+
+
+def _record(run, setting, mode):
+    return Record(f"{run.folder}/eval/{setting}.{mode}.json", setting, mode)
+
+
+def gate_records(config, task):
+    """Return the records of gates of all variants and seeds of a task."""
+    found = [record for run in runs(config, task) for record in model_records(config, run)]
+    return [record.path for record in found if record.mode == GATES]
+
+
+def significance_records(config, task):
+    """Return the comparisons of the variants of a task, one a seed."""
+    if task not in TRANSLATION:
+        return []
+    beam = config[task]["evaluation"]["beam"]
+    folder = f"results/{config['preset']}/{task}"
+    return [f"{folder}/significance-s{seed}.beam{beam}.json" for seed in config["seeds"]]
+
+
+def corpus(preset, task, suffix):
+    """Return the corpus of a task (suffix ``safetensors``), or its record (``json``)."""
+    return f"results/{preset}/data/{task}/corpus.{suffix}"
+
+
+def task_records(config, task):
+    """Return all records that tables and figures about a task are made of."""
+    found = [record.path for run in runs(config, task) for record in model_records(config, run)]
+    about = corpus(config["preset"], task, "json")
+    return [*found, *significance_records(config, task), about]
+
+
+def evaluation_settings(config, task):
+    """Return what decides how a task's models are evaluated, without what only tables use."""
+    section = config[task]["evaluation"]
+    return {name: value for name, value in section.items() if name != "convention"}
+
+
+def gate_settings(config, task):
+    """Return what decides which gate values of a task's models are recorded."""
+    section = config[task]
+    if task in TRANSLATION:
+        return section["gates"]
+    return {"valid_batch": section["evaluation"]["valid_batch"]}
+
+
+def published_files(config, tasks):
+    """Return what goes into print and needs no more than ``tasks``."""
+    tables = [name for name, about in TABLE_TASKS.items() if set(about) <= set(tasks)]
+    curves = [
+        f"learning-curve-{task}-{variant}-s{seed}"
+        for task, variant, seed in product(tasks, config["variants"], config["seeds"])
+    ]
+    figures = [name for name, (task, _) in GATE_FIGURES.items() if task in tasks]
+    if "lm" in tasks:
+        curves += ["rank-curve", "rounding-curve"]
+    if "de-en" in tasks:
+        figures.append("figure2")
+    pages = ["comparison", "claims"] if set(tasks) == set(TASKS) else []
+    files = [
+        *(f"{name}.{suffix}" for name, suffix in product(tables, TABLE_SUFFIXES)),
+        *(f"{name}.{suffix}" for name, suffix in product(curves, CURVE_SUFFIXES)),
+        *(f"{name}.{suffix}" for name, suffix in product(figures, FIGURE_SUFFIXES)),
+        *(f"{name}.{suffix}" for name, suffix in product(pages, PAGE_SUFFIXES)),
+    ]
+    return [f"paper_tables/{config['preset']}/{file}" for file in files]

@@ -1,0 +1,1 @@
+"""What there is of all runs of a configuration, from records, histories and locks alone."""
