@@ -1,8 +1,8 @@
 # Map of the whole: data -> models -> compressed models -> evaluations -> tables and figures.
+import os
 import sys
 from pathlib import Path
 
-from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -16,16 +16,14 @@ sys.path.insert(0, str(ROOT / "src"))
 configfile: ROOT / "config.yaml"
 
 
-# The Python of a rule is that of its environment or, without conda, the one that runs Snakemake:
-# first on PATH, whatever the user has activated, and conda need not put it first.
-CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-PROGRAMS = "$CONDA_PREFIX/bin" if CONDA else Path(sys.executable).parent
-
-# The prefix replaces Snakemake's own, so it must repeat the strict mode. It runs after the
-# activation of an environment: that is what makes the package importable in every rule.
+# The prefix replaces Snakemake's own, so it repeats the strict mode. It runs after the activation of
+# an environment: it makes the package importable, and the Python of the rule the first on PATH. That
+# is the environment's or, without one, Snakemake's; conda puts it where the one active outside stood.
+OUTSIDE = os.environ.get("CONDA_PREFIX", "")
 shell.prefix(
-    f"set -euo pipefail; export PATH=\"{PROGRAMS}:$PATH\" PYTHONPATH='{ROOT}/src'"
-    " PYTHONNOUSERSITE=1 PYTHONHASHSEED=0; "
+    f"[ \"$CONDA_PREFIX\" != '{OUTSIDE}' ] && PROGRAMS=$CONDA_PREFIX/bin"
+    f" || PROGRAMS='{Path(sys.executable).parent}'; set -euo pipefail; export"
+    f" PATH=\"$PROGRAMS:$PATH\" PYTHONPATH='{ROOT}/src' PYTHONNOUSERSITE=1 PYTHONHASHSEED=0; "
 )
 
 

@@ -59,7 +59,8 @@ class Project:
         self.folder.mkdir()
         copy_project(self.folder)
         stand_in = conda_stand_in.install(folder / "conda")
-        self.environment = {**environment, "PATH": f"{CALLER}:{stand_in}:{SYSTEM}"}
+        path = f"{CALLER}:{stand_in}:{SYSTEM}"
+        self.environment = {**environment, "PATH": path, "CONDA_PREFIX": "/active/outside"}
         (self.folder / "config.yaml").write_text(yaml.safe_dump(SETTINGS | self._toy(folder)))
 
     def _toy(self, folder):
