@@ -1,5 +1,6 @@
 # make        set up .venv and run the main job (preset demo)
 # make test   set up .venv and run all tests
+# make test-cluster  run the demo's DAG on a SLURM cluster started here (root; else it is skipped)
 # make bench  run all benchmarks and write their tables to docs/performance.md
 # make bench-peer  set up the environment of JoeyNMT, for the benchmarks to compare with
 # make format put code and rules into the project's form
@@ -8,13 +9,21 @@ CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test bench bench-peer format docs clean
+.PHONY: run test test-cluster slurm bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
 
 test: .venv/test.stamp
 	python -m pytest
+
+test-cluster: .venv/cluster.stamp slurm
+	python -m pytest tests/cluster
+
+# Only root can install SLURM; without it the test says what it lacks.
+slurm:
+	@command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/layers.py
@@ -46,6 +55,10 @@ clean:
 
 .venv/test.stamp: requirements-dev.txt .venv/run.stamp
 	.venv/bin/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+.venv/cluster.stamp: requirements-cluster.txt .venv/test.stamp
+	.venv/bin/python -m pip install --quiet -r requirements-cluster.txt
 	touch $@
 
 .venv-joeynmt/run.stamp: bench/joeynmt-requirements.txt

@@ -81,6 +81,13 @@ def test_second_call_has_nothing_to_do(demo, environment):
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.slow
+def test_other_limits_on_a_cluster_run_nothing_again(demo, environment):
+    limits = "resources={train: {runtime: 99, mem_mb: 999}, evaluate: {runtime: 9}}"
+    output = snakemake(demo, environment, "--cores", "2", "all", "--config", limits)
+    assert "Nothing to be done" in output
+
+
 def evaluation_records(demo):
     return [
         json.loads(path.read_text())
