@@ -140,5 +140,8 @@ class Cluster:
     @staticmethod
     def steps():
         """Return the processes that hold steps of jobs; a new start of a job must not meet them."""
-        found = psutil.process_iter(["name", "cmdline"])
-        return [each for each in found if each.info["name"] == "slurmstepd" and each.info["cmdline"]]
+        return [
+            process
+            for process in psutil.process_iter(["name", "cmdline"])
+            if process.info["name"] == "slurmstepd" and process.info["cmdline"]  # no zombie
+        ]
