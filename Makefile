@@ -1,6 +1,7 @@
 # make        set up .venv and run the main job (preset demo)
 # make report the same, and report.html about it
 # make test   set up .venv and run all tests, or those of TESTS=tests/unit
+# make test-cluster  run the demo's DAG on a SLURM cluster started here (root; else it is skipped)
 # make status show the state of all runs (another preset than that of config.yaml: PRESET=small)
 # make bench  run all benchmarks and write their tables to docs/performance.md
 # make bench-peer  set up the environment of JoeyNMT, for the benchmarks to compare with
@@ -11,7 +12,7 @@ CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run report test status bench bench-peer format docs clean
+.PHONY: run report test test-cluster slurm status bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
@@ -24,6 +25,14 @@ test: .venv/test.stamp
 
 status: .venv/run.stamp
 	@PYTHONPATH=src python -m g2lstm status $(if $(PRESET),--preset $(PRESET))
+
+test-cluster: .venv/cluster.stamp slurm
+	python -m pytest tests/cluster
+
+# Only root can install SLURM; without it the test says what it lacks.
+slurm:
+	@command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/layers.py
@@ -56,6 +65,10 @@ clean:
 
 .venv/test.stamp: requirements-dev.txt .venv/run.stamp
 	.venv/bin/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+.venv/cluster.stamp: requirements-cluster.txt .venv/test.stamp
+	.venv/bin/python -m pip install --quiet -r requirements-cluster.txt
 	touch $@
 
 .venv-joeynmt/run.stamp: bench/joeynmt-requirements.txt

@@ -76,6 +76,13 @@ def test_status_finds_all_of_it_done(demo, environment):
     assert not re.search("running|resumable|stale|missing", run.stdout), run.stdout
 
 
+@pytest.mark.slow
+def test_other_limits_on_a_cluster_run_nothing_again(demo, environment):
+    limits = "resources={train: {runtime: 99, mem_mb: 999}, evaluate: {runtime: 9}}"
+    output = snakemake(demo, environment, "--cores", "2", "all", "--config", limits)
+    assert "Nothing to be done" in output
+
+
 def evaluation_records(demo):
     return [
         json.loads(path.read_text())

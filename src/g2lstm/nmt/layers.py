@@ -69,7 +69,7 @@ class AttentionLayer(nn.Module):
 
 
 def orthogonal_by_gates(matrix, gain):
-    """Fill the block of each gate of ``matrix`` (4 · hidden, inputs) semi-orthogonally, times gain."""
+    """Fill each gate's block of ``matrix`` (4 · hidden, inputs) semi-orthogonally, times gain."""
     for block in matrix.detach().chunk(4):
         nn.init.orthogonal_(block, gain)
 
