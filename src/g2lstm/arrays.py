@@ -11,9 +11,13 @@ from g2lstm.errors import UserError
 from g2lstm.records import atomic_path, canonical_json
 
 
-def _digest(arrays):
-    """Return the SHA-256 (hex) over names, types, shapes and bytes of C-contiguous ``arrays``."""
+def _digest(arrays, meta):
+    """Return the SHA-256 (hex) over ``meta`` and C-contiguous ``arrays``: names, types, shapes and
+    bytes.
+    """
     state = hashlib.sha256()
+    for name in sorted(meta):
+        state.update(f"{name}|{canonical_json(meta[name])}|".encode())
     for name in sorted(arrays):
         array = arrays[name]
         state.update(f"{name}|{array.dtype}|{array.shape}|".encode())
@@ -29,7 +33,7 @@ def save_arrays(path, arrays, meta):
     """
     # Unlike ascontiguousarray, asarray keeps the shape () of a scalar.
     arrays = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
-    header = canonical_json({**meta, "digest": _digest(arrays)})
+    header = canonical_json({**meta, "digest": _digest(arrays, meta)})
     with atomic_path(path) as temporary:
         try:
             save_file(arrays, temporary, metadata={"g2lstm": header})
@@ -50,6 +54,7 @@ def load_arrays(path):
         raise UserError(f"{path}: no such file") from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: damaged file ({error}); delete it and run again") from error
-    if meta.pop("digest", None) != _digest(arrays):
+    # Files of before the digest covered ``meta`` are still good.
+    if meta.pop("digest", None) not in (_digest(arrays, meta), _digest(arrays, {})):
         raise UserError(f"{path}: content does not match its digest; delete it and run again")
     return arrays, meta

@@ -50,7 +50,7 @@ def train(
 
     Raises :class:`g2lstm.training.loop.Interrupted` when the run was stopped and saved.
     """
-    started = time.time()
+    started = time.monotonic()
     chosen = device.choose(device_name, threads)
     kernels.want(kernel)
     kernel = kernels.choose(chosen.type)
@@ -91,7 +91,7 @@ def evaluate(model, corpus, labels, settings, splits, records, device_name="auto
     splits : names out of valid, test
     records : output file for each mode, ``{"plain": ..., "cache": ...}``
     """
-    started = time.time()
+    started = time.monotonic()
     chosen = device.choose(device_name, threads)
     text = Corpus.load(corpus)
     network, meta = lm_model.read_model(model, chosen)
@@ -126,7 +126,7 @@ def translate(
     record : output; translations : output, the text of all splits, one after the other
     other parameters : as of :func:`evaluate`
     """
-    started = time.time()
+    started = time.monotonic()
     chosen = device.choose(device_name, threads)
     text = ParallelCorpus.load(corpus)
     network, meta = nmt_model.read_model(model, chosen)
@@ -157,7 +157,7 @@ def significance(records, translations, references, labels, samples, record):
 
     ``records`` and ``translations``: what :func:`translate` wrote for each variant.
     """
-    started = time.time()
+    started = time.monotonic()
     read = [read_record(path) for path in records]
     by_variant = {each["variant"]: each for each in read}
     texts = dict(zip(by_variant, translations, strict=True))
@@ -175,7 +175,7 @@ def record_gates(model, corpus, labels, settings, record, device_name="auto", th
     ``settings``: of a translation task the section ``gates``; of the language model
     ``{"valid_batch": columns}``, read on the validation text.
     """
-    started = time.time()
+    started = time.monotonic()
     chosen = device.choose(device_name, threads)
     if labels["task"] == "lm":
         network, _ = lm_model.read_model(model, chosen)

@@ -1,12 +1,17 @@
 import threading
 from http.server import ThreadingHTTPServer
 
+import hypothesis
 import pytest
 import yaml
 from download_server import SHA256, SIZE, Handler
 
 from g2lstm.data import download
 from g2lstm.data.fetch import fetch
+
+# The same examples on every machine and in every run.
+hypothesis.settings.register_profile("stable", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("stable")
 
 
 @pytest.fixture

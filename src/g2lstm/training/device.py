@@ -39,8 +39,11 @@ def choose(name, threads=None):
     if name == "cpu":
         return torch.device("cpu")
     count = torch.cuda.device_count()
-    device = torch.device(name)
-    if device.type != "cuda" or (device.index or 0) >= count:
+    try:
+        device = torch.device(name)
+    except RuntimeError:  # no such name
+        device = None
+    if device is None or device.type != "cuda" or (device.index or 0) >= count:
         raise UserError(
             f"device = {name} does not exist here ({count} CUDA devices found); "
             "set device to cpu or auto"
