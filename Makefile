@@ -1,5 +1,6 @@
 # make        set up .venv and run the main job (preset demo)
 # make test   set up .venv and run all tests
+# make test-faults  kill everything, fill disks, damage files: nothing is lost (minutes; best as root)
 # make bench  run all benchmarks and write their tables to docs/performance.md
 # make bench-peer  set up the environment of JoeyNMT, for the benchmarks to compare with
 # make format put code and rules into the project's form
@@ -8,13 +9,16 @@ CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run test bench bench-peer format docs clean
+.PHONY: run test test-faults bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
 
 test: .venv/test.stamp
 	python -m pytest
+
+test-faults: .venv/test.stamp
+	python -m pytest -m faults
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/layers.py

@@ -9,8 +9,8 @@ import time
 
 import pytest
 from PIL import Image
+from project import copy_project
 
-from conftest import copy_project
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")
