@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from g2lstm.errors import UserError
 from g2lstm.records import atomic_path, canonical_json
@@ -34,11 +34,10 @@ def save_arrays(path, arrays, meta):
     # Unlike ascontiguousarray, asarray keeps the shape () of a scalar.
     arrays = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
     header = canonical_json({**meta, "digest": _digest(arrays, meta)})
+    # The library's own writer would leave a hidden file behind when it is killed.
+    content = save(arrays, metadata={"g2lstm": header})
     with atomic_path(path) as temporary:
-        try:
-            save_file(arrays, temporary, metadata={"g2lstm": header})
-        except SafetensorError as error:
-            raise UserError(f"cannot write {path}: {error}") from error
+        temporary.write_bytes(content)
 
 
 def load_arrays(path):
@@ -55,6 +54,7 @@ def load_arrays(path):
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: damaged file ({error}); delete it and run again") from error
     # Files of before the digest covered ``meta`` are still good.
-    if meta.pop("digest", None) not in (_digest(arrays, meta), _digest(arrays, {})):
+    told = meta.pop("digest", None)
+    if told != _digest(arrays, meta) and told != _digest(arrays, {}):
         raise UserError(f"{path}: content does not match its digest; delete it and run again")
     return arrays, meta

@@ -35,7 +35,7 @@ def atomic_path(path):
     with ExitStack() as cleaning:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(f"{path.suffix}", f".{path.name}.", path.parent)
+            handle, name = tempfile.mkstemp(path.suffix, f".{path.name}.", path.parent)
             temporary = Path(name)
             cleaning.callback(temporary.unlink, missing_ok=True)
             os.close(handle)

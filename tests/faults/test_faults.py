@@ -51,6 +51,7 @@ def test_a_trainer_survives_every_signal_at_every_place(tmp_path, trainer, whole
             before = progress_of(run)
     assert "resumed from" in run.finish()
     assert_same_bits(run, whole[task])
+    assert not list(run.folder.rglob(".*"))
 
 
 @pytest.mark.parametrize("task", TASKS)

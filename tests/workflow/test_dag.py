@@ -68,6 +68,11 @@ def test_two_seeds_train_twice_as_much(snakemake):
         ("sedes=[1]", ["unknown key", "sedes", "seeds"]),
         ("lm={settings: {svd-k16: {k: 500}}}", ["lm.settings.svd-k16.k", "500", "1 to 64"]),
         ("lm={model: {dropout: {input: -0.5}}}", ["lm.model.dropout.input", "-0.5", "at least 0"]),
+        ("lm={optimisation: {lr: .nan}}", ["lm.optimisation.lr", "nan", "type number"]),
+        ("lm={settings: {svd-k16: {method: [svd]}}}", ["lm.settings.svd-k16.method", "svd"]),
+        ("seeds=[1.0]", ["seeds.0", "1.0", "type integer"]),
+        ('lm={label: "a\\nb"}', ["in label holds control characters"]),
+        ("lm={3: 1}", ["key", "3"]),
     ],
 )
 def test_a_mistake_stops_with_one_line_and_no_traceback(snakemake, override, words):
