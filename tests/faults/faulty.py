@@ -14,6 +14,8 @@ from pathlib import Path
 
 from g2lstm import cli
 
+PATIENCE = 1200  # seconds
+
 
 def at_call(number, owner, name, act, counts=lambda *_: True):
     """Call ``act`` before the ``number``-th call of a function that ``counts``."""
@@ -29,7 +31,10 @@ def at_call(number, owner, name, act, counts=lambda *_: True):
 
 def wait(marker):
     Path(marker).touch()
+    until = time.monotonic() + PATIENCE
     while Path(marker).exists():
+        if time.monotonic() > until:
+            sys.exit("nobody has struck: the test is gone")
         time.sleep(0.01)
 
 

@@ -10,7 +10,7 @@ from g2lstm.training.checkpoint import CURRENT
 from g2lstm.training.tensors import load_tensors
 
 FAULTY = Path(__file__).with_name("faulty.py")
-PATIENCE = 300  # seconds, on a busy machine
+PATIENCE = 1200  # seconds, on a busy machine
 
 
 def wait_until(happened, process=None):
@@ -18,7 +18,10 @@ def wait_until(happened, process=None):
     until = time.monotonic() + PATIENCE
     while not happened():
         assert process is None or process.poll() is None, "it ended before it came to the place"
-        assert time.monotonic() < until, "it did not come to the place"
+        if time.monotonic() > until:
+            if process is not None:
+                process.kill()
+            raise TimeoutError("it did not come to the place")
         time.sleep(0.01)
 
 
