@@ -2,6 +2,7 @@
 # make report the same, and report.html about it
 # make test   set up .venv and run all tests, or those of TESTS=tests/unit
 # make test-cluster  run the demo's DAG on a SLURM cluster started here (root; else it is skipped)
+# make test-faults  kill everything, fill disks, damage files: nothing is lost (minutes; best as root)
 # make status show the state of all runs (another preset than that of config.yaml: PRESET=small)
 # make bench  run all benchmarks and write their tables to docs/performance.md
 # make bench-peer  set up the environment of JoeyNMT, for the benchmarks to compare with
@@ -12,7 +13,7 @@ CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run report test test-cluster slurm status bench bench-peer format docs clean
+.PHONY: run report test test-cluster slurm test-faults status bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
@@ -33,6 +34,9 @@ test-cluster: .venv/cluster.stamp slurm
 slurm:
 	@command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
+
+test-faults: .venv/test.stamp
+	python -m pytest tests/faults
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/layers.py

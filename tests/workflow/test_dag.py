@@ -4,8 +4,8 @@ import re
 
 import pytest
 import yaml
+from project import ROOT
 
-from conftest import ROOT
 from g2lstm import config
 from g2lstm.tasks import TASKS, TRANSLATION
 
@@ -87,6 +87,11 @@ def test_the_profiles_differ_only_in_what_slurm_needs():
         ("lm={settings: {svd-k16: {k: 500}}}", ["lm.settings.svd-k16.k", "500", "1 to 64"]),
         ("resources={train: {runtime: 5}}", ["resources.train.runtime", "5", "at least 10"]),
         ("lm={model: {dropout: {input: -0.5}}}", ["lm.model.dropout.input", "-0.5", "at least 0"]),
+        ("lm={optimisation: {lr: .nan}}", ["lm.optimisation.lr", "nan", "type number"]),
+        ("lm={settings: {svd-k16: {method: [svd]}}}", ["lm.settings.svd-k16.method", "svd"]),
+        ("seeds=[1.0]", ["seeds.0", "1.0", "type integer"]),
+        ('lm={label: "a\\nb"}', ["in label holds control characters"]),
+        ("lm={3: 1}", ["key", "3"]),
     ],
 )
 def test_a_mistake_stops_with_one_line_and_no_traceback(snakemake, override, words):

@@ -10,8 +10,9 @@ import time
 
 import pytest
 from PIL import Image
+from project import copy_project, run_snakemake
 
-from conftest import copy_project, run_snakemake
+
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")
