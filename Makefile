@@ -1,7 +1,8 @@
 # make        set up .venv and run the main job (preset demo)
 # make report the same, and report.html about it
-# make test   set up .venv and run all tests, or those of TESTS=tests/unit
+# make test   set up .venv and run the fast tests and the demo, or those of TESTS=tests/unit
 # make test-cluster  run the demo's DAG on a SLURM cluster started here (root; else it is skipped)
+# make test-conda  run every rule with --use-conda, in environments that a stand-in for conda makes
 # make test-faults  kill everything, fill disks, damage files: nothing is lost (minutes; best as root)
 # make status show the state of all runs (another preset than that of config.yaml: PRESET=small)
 # make bench  run all benchmarks and write their tables to docs/performance.md
@@ -13,7 +14,8 @@ CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run report test test-cluster slurm test-faults status bench bench-peer format docs clean
+.PHONY: run report test test-cluster slurm test-conda test-faults
+.PHONY: status bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
@@ -34,6 +36,9 @@ test-cluster: .venv/cluster.stamp slurm
 slurm:
 	@command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
+
+test-conda: .venv/test.stamp .venv-snakemake/run.stamp
+	python -m pytest tests/conda
 
 test-faults: .venv/test.stamp
 	python -m pytest tests/faults
@@ -58,7 +63,7 @@ docs: .venv/run.stamp
 	snakemake --rulegraph --config preset=paper | dot -Tsvg -o docs/rulegraph.svg
 
 clean:
-	rm -rf .venv .venv-joeynmt .snakemake logs benchmarks
+	rm -rf .venv .venv-snakemake .venv-joeynmt .snakemake logs benchmarks
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -73,6 +78,11 @@ clean:
 
 .venv/cluster.stamp: requirements-cluster.txt .venv/test.stamp
 	.venv/bin/python -m pip install --quiet -r requirements-cluster.txt
+	touch $@
+
+.venv-snakemake/run.stamp: constraints.txt
+	$(PYTHON) -m venv .venv-snakemake
+	.venv-snakemake/bin/python -m pip install --quiet -c $< snakemake
 	touch $@
 
 .venv-joeynmt/run.stamp: bench/joeynmt-requirements.txt

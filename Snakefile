@@ -2,6 +2,7 @@
 import sys
 from pathlib import Path
 
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -15,10 +16,16 @@ sys.path.insert(0, str(ROOT / "src"))
 configfile: ROOT / "config.yaml"
 
 
+# The Python of a rule is that of its environment or, without conda, the one that runs Snakemake:
+# first on PATH, whatever the user has activated, and conda need not put it first.
+CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+PROGRAMS = "$CONDA_PREFIX/bin" if CONDA else Path(sys.executable).parent
+
 # The prefix replaces Snakemake's own, so it must repeat the strict mode. It runs after the
 # activation of an environment: that is what makes the package importable in every rule.
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH='{ROOT}/src' PYTHONNOUSERSITE=1 PYTHONHASHSEED=0; "
+    f"set -euo pipefail; export PATH=\"{PROGRAMS}:$PATH\" PYTHONPATH='{ROOT}/src'"
+    " PYTHONNOUSERSITE=1 PYTHONHASHSEED=0; "
 )
 
 

@@ -22,6 +22,10 @@ def main(arguments=None):
         message = str(error)
     except OSError as error:
         message = f"{error.filename}: {explain(error)}" if error.filename else explain(error)
+    except ModuleNotFoundError as error:
+        if error.name.startswith("g2lstm"):
+            raise
+        message = f"{error}; install requirements.txt, or let conda: snakemake --use-conda"
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise

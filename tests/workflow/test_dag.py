@@ -1,6 +1,9 @@
 """Shape of the DAG: dry runs of every preset, and how configuration mistakes are told."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -102,3 +105,15 @@ def test_a_mistake_stops_with_one_line_and_no_traceback(snakemake, override, wor
     for word in words:
         assert word in message[0]
     assert "Traceback" not in run.stderr + run.stdout
+
+
+def test_rules_run_in_the_python_of_snakemake_though_nobody_activated_it(project):
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "paper_tables/demo/figure2.png"],
+        cwd=project,
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert (project / "paper_tables/demo/figure2.png").stat().st_size > 0

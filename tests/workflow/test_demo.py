@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 from project import copy_project, run_snakemake
 
-
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")

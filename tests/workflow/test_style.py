@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conda_stand_in import packages
 
 from g2lstm.manual import configuration_page
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENTS = sorted(ROOT.glob("envs/*.yaml"))
 
 
 def run(*command):
@@ -49,18 +51,31 @@ def test_files_of_the_package_stay_readable():
     assert not long
 
 
-def test_environments_pin_the_versions_of_the_requirements():
-    pinned = dict(
-        line.split("==")
-        for line in (ROOT / "requirements.txt").read_text().lower().splitlines()
-        if "==" in line
-    )
-    conda_names = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-    for path in (ROOT / "envs").glob("*.yaml"):
-        for line in path.read_text().splitlines():
-            if "=" in line and "python=3" not in line:
-                name, version = line.strip("- ").split("=")
-                assert pinned[conda_names.get(name, name)] == version, f"{path.name}: {name}"
+def pins(*files):
+    """Return ``{name: version}`` of what requirement files pin, in lower case."""
+    lines = [line for file in files for line in (ROOT / file).read_text().lower().splitlines()]
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_an_environment_pins_the_versions_of_the_requirements(path):
+    allowed = pins("requirements.txt", "constraints.txt")
+    for name, version in packages(path)[0].items():
+        assert allowed[name.lower()] == version, name
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_an_environment_comes_from_conda_forge_but_for_what_that_lacks(path):
+    environment = yaml.safe_load(path.read_text())
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    by_pip = [item["pip"] for item in environment["dependencies"] if isinstance(item, dict)]
+    names = {line.split("==")[0] for lines in by_pip for line in lines}
+    assert names <= {"subword-nmt"}
+
+
+def test_the_environments_hold_all_requirements_but_those_of_the_caller():
+    held = {name.lower() for path in ENVIRONMENTS for name in packages(path)[0]}
+    assert pins("requirements.txt").keys() - held == {"snakemake", "pygments"}
 
 
 @pytest.mark.parametrize(

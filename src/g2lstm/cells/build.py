@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def _command(compiler, instructions):
     torch_folder = Path(torch.__file__).parent
     macros = [f"-DCPU_CAPABILITY={instructions}", f"-DCPU_CAPABILITY_{instructions}"]
     libraries = [f"-L{torch_folder / 'lib'}", "-ltorch_cpu", "-lc10"]
-    return [compiler, *FLAGS, *macros, f"-I{torch_folder / 'include'}", str(LIBRARY), *libraries]
+    # Beside Python's headers: there conda-forge puts those of PyTorch.
+    headers = [f"-I{folder}" for folder in (torch_folder / "include", Path(sys.prefix, "include"))]
+    return [compiler, *FLAGS, *macros, *headers, str(LIBRARY), *libraries]
 
 
 def _compile(command, path):
