@@ -1,7 +1,9 @@
 # make        set up .venv and run the main job (preset demo)
 # make report the same, and report.html about it
-# make test   set up .venv and run the tests, or those of TESTS=tests/unit
+# make test   set up .venv and run the fast tests and the demo, or those of TESTS=tests/unit
+# make test-cluster  run the demo's DAG on a SLURM cluster started here (root; else it is skipped)
 # make test-conda  run every rule with --use-conda, in environments that a stand-in for conda makes
+# make test-faults  kill everything, fill disks, damage files: nothing is lost (minutes; best as root)
 # make status show the state of all runs (another preset than that of config.yaml: PRESET=small)
 # make bench  run all benchmarks and write their tables to docs/performance.md
 # make bench-peer  set up the environment of JoeyNMT, for the benchmarks to compare with
@@ -12,7 +14,8 @@ CORES  ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run report test test-conda status bench bench-peer format docs clean
+.PHONY: run report test test-cluster slurm test-conda test-faults
+.PHONY: status bench bench-peer format docs clean
 
 run: .venv/run.stamp
 	snakemake --cores $(CORES) all
@@ -26,8 +29,19 @@ test: .venv/test.stamp
 status: .venv/run.stamp
 	@PYTHONPATH=src python -m g2lstm status $(if $(PRESET),--preset $(PRESET))
 
+test-cluster: .venv/cluster.stamp slurm
+	python -m pytest tests/cluster
+
+# Only root can install SLURM; without it the test says what it lacks.
+slurm:
+	@command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge; }
+
 test-conda: .venv/test.stamp .venv-snakemake/run.stamp
-	python -m pytest -m conda
+	python -m pytest tests/conda
+
+test-faults: .venv/test.stamp
+	python -m pytest tests/faults
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/layers.py
@@ -60,6 +74,10 @@ clean:
 
 .venv/test.stamp: requirements-dev.txt .venv/run.stamp
 	.venv/bin/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+.venv/cluster.stamp: requirements-cluster.txt .venv/test.stamp
+	.venv/bin/python -m pip install --quiet -r requirements-cluster.txt
 	touch $@
 
 .venv-snakemake/run.stamp: constraints.txt

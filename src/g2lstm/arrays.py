@@ -5,15 +5,19 @@ import json
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from g2lstm.errors import UserError
 from g2lstm.records import atomic_path, canonical_json
 
 
-def _digest(arrays):
-    """Return the SHA-256 (hex) over names, types, shapes and bytes of C-contiguous ``arrays``."""
+def _digest(arrays, meta):
+    """Return the SHA-256 (hex) over ``meta`` and C-contiguous ``arrays``: names, types, shapes and
+    bytes.
+    """
     state = hashlib.sha256()
+    for name in sorted(meta):
+        state.update(f"{name}|{canonical_json(meta[name])}|".encode())
     for name in sorted(arrays):
         array = arrays[name]
         state.update(f"{name}|{array.dtype}|{array.shape}|".encode())
@@ -29,12 +33,11 @@ def save_arrays(path, arrays, meta):
     """
     # Unlike ascontiguousarray, asarray keeps the shape () of a scalar.
     arrays = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
-    header = canonical_json({**meta, "digest": _digest(arrays)})
+    header = canonical_json({**meta, "digest": _digest(arrays, meta)})
+    # The library's own writer would leave a hidden file behind when it is killed.
+    content = save(arrays, metadata={"g2lstm": header})
     with atomic_path(path) as temporary:
-        try:
-            save_file(arrays, temporary, metadata={"g2lstm": header})
-        except SafetensorError as error:
-            raise UserError(f"cannot write {path}: {error}") from error
+        temporary.write_bytes(content)
 
 
 def load_arrays(path):
@@ -50,6 +53,8 @@ def load_arrays(path):
         raise UserError(f"{path}: no such file") from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: damaged file ({error}); delete it and run again") from error
-    if meta.pop("digest", None) != _digest(arrays):
+    # Files of before the digest covered ``meta`` are still good.
+    told = meta.pop("digest", None)
+    if told != _digest(arrays, meta) and told != _digest(arrays, {}):
         raise UserError(f"{path}: content does not match its digest; delete it and run again")
     return arrays, meta

@@ -1,17 +1,68 @@
 """Checks of a configuration: a mistake is told in one line with key, value and what is allowed."""
 
-from jsonschema import Draft202012Validator
+import math
+import re
+
+from jsonschema import Draft202012Validator, validators
 
 from g2lstm.errors import UserError
 from g2lstm.tasks import TABLE_TASKS, TASKS
 
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # controls, halves of letters
+LONGEST = 80  # of a value in a message, in letters
+
+
+def _is_integer(_, value):
+    """Tell whether ``value`` is a whole number; 3.0 is none, as a path would show it."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker, value):
+    """Tell whether ``value`` is a number to calculate with, so neither NaN nor infinite."""
+    finite = isinstance(value, float) and math.isfinite(value)
+    return finite or _is_integer(checker, value)
+
+
+Validator = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
+    ),
+)
+
 
 def check_schema(config, schema):
     """Raise UserError for the first key or value of ``config`` that ``schema`` does not allow."""
-    validator = Draft202012Validator(schema)
-    errors = sorted(validator.iter_errors(config), key=lambda error: list(error.absolute_path))
-    if errors:
-        raise UserError("config: " + _explain(errors[0]))
+    _check_parts(config, "top level")
+    errors = Validator(schema).iter_errors(config)
+    first = min(errors, key=lambda error: list(error.absolute_path), default=None)
+    if first:
+        raise UserError("config: " + _explain(first))
+
+
+def _check_parts(value, where):
+    """Refuse keys that are no text, text that neither a file nor a table could hold, and numbers
+    that are too large for any array.
+    """
+    if isinstance(value, str) and UNPRINTABLE.search(value):
+        raise UserError(f"config: {_shown(value)} in {where} holds control characters")
+    if isinstance(value, int) and value.bit_length() >= 64:
+        raise UserError(f"config: {where} holds a number of more than 64 bits")
+    if isinstance(value, list):
+        for item in value:
+            _check_parts(item, where)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise UserError(f"config: key {_shown(key)} in {where} is not text; quote it")
+            _check_parts(key, where)
+            _check_parts(item, key)
+
+
+def _shown(value):
+    """Return ``value`` as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _explain(error):
@@ -22,13 +73,13 @@ def _explain(error):
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
         unknown = sorted(set(error.instance) - set(known))
-        return f"unknown key {', '.join(unknown)} in {where}; allowed: {', '.join(known)}"
+        return f"unknown key {_shown(', '.join(unknown))} in {where}; allowed: {', '.join(known)}"
     if error.validator == "required":
         missing = sorted(set(error.validator_value) - set(error.instance))
         return f"{where} lacks {', '.join(missing)}"
     if "propertyNames" in error.absolute_schema_path:
-        return f"{where}: name {error.instance!r} is not allowed ({_allowed(error)})"
-    return f"{where} = {error.instance!r} is not allowed ({_allowed(error)})"
+        return f"{where}: name {_shown(error.instance)} is not allowed ({_allowed(error)})"
+    return f"{where} = {_shown(error.instance)} is not allowed ({_allowed(error)})"
 
 
 def _explain_setting(where, error):
@@ -36,9 +87,10 @@ def _explain_setting(where, error):
     methods = {branch["properties"]["method"]["const"]: branch for branch in error.validator_value}
     setting = error.instance
     method = setting.get("method") if isinstance(setting, dict) else None
-    if method not in methods:
-        return f"{where}.method = {method!r} is not allowed (must be one of {', '.join(methods)})"
-    inner = next(Draft202012Validator(methods[method]).iter_errors(setting))
+    if not isinstance(method, str) or method not in methods:
+        allowed = f"must be one of {', '.join(methods)}"
+        return f"{where}.method = {_shown(method)} is not allowed ({allowed})"
+    inner = next(Validator(methods[method]).iter_errors(setting))
     inner.parent = error
     return _explain(inner)
 
@@ -98,7 +150,7 @@ def _check_settings(config, task):
             )
         if setting["method"] == "round-clip":
             steps = setting["c"] / setting["r"]
-            if abs(steps - round(steps)) > 1e-9 or round(steps) < 1:
+            if not math.isfinite(steps) or abs(steps - round(steps)) > 1e-9 or round(steps) < 1:
                 raise UserError(
                     f"{key}.c = {setting['c']} is not allowed "
                     f"(must be a multiple of r = {setting['r']})"

@@ -10,7 +10,7 @@ import sys
 
 from g2lstm import verbs as work
 from g2lstm.config import read_schema
-from g2lstm.errors import UserError
+from g2lstm.errors import UserError, explain
 
 
 def main(arguments=None):
@@ -19,17 +19,28 @@ def main(arguments=None):
     try:
         return options.run(options) or 0
     except UserError as error:
-        print(f"g2lstm {options.verb}: error: {error}", file=sys.stderr)
-        return 2
+        message = str(error)
+    except OSError as error:
+        message = f"{error.filename}: {explain(error)}" if error.filename else explain(error)
     except ModuleNotFoundError as error:
         if error.name.startswith("g2lstm"):
             raise
-        hint = "install requirements.txt, or let conda: snakemake --use-conda"
-        print(f"g2lstm {options.verb}: error: {error}; {hint}", file=sys.stderr)
-        return 2
+        message = f"{error}; install requirements.txt, or let conda: snakemake --use-conda"
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        message = "out of memory; use a smaller model or batch, or a larger machine"
     except KeyboardInterrupt:
         print(f"g2lstm {options.verb}: interrupted", file=sys.stderr)
         return 130
+    print(f"g2lstm {options.verb}: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _out_of_memory(error):
+    """Tell whether Python, NumPy or PyTorch, on whatever device, ran out of memory."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "can't allocate" in str(error)
 
 
 def _parser():

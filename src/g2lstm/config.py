@@ -27,9 +27,12 @@ def resolve(user, preset=None):
     replaces its key ``preset``. Raises UserError for an unknown preset, key or value.
     """
     preset = preset or user.get("preset", "demo")
-    config = _merge(_read_preset(preset), _typed({**user, "preset": preset}))
-    check_schema(config, read_schema())
-    config = _fill(config, read_schema())
+    try:
+        config = _merge(_read_preset(preset), _typed({**user, "preset": preset}))
+        check_schema(config, read_schema())
+        config = _fill(config, read_schema())
+    except RecursionError:
+        raise UserError("config: values within values without end; check its braces") from None
     check_across(config)
     return config
 
@@ -156,7 +159,8 @@ def _typed(value):
     if isinstance(value, list):
         return [_typed(item) for item in value]
     if isinstance(value, str):
-        with contextlib.suppress(yaml.YAMLError):
+        # ValueError and the like: what looks like a number or a date and is none.
+        with contextlib.suppress(yaml.YAMLError, ValueError, ArithmeticError):
             read = yaml.load(value, LOADER)
             if isinstance(read, bool | int | float) or value in ("null", "~"):
                 return read

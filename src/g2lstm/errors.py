@@ -1,4 +1,14 @@
-"""The one exception that means "the user can mend this"."""
+"""The exception that means "the user can mend this", and what to say of the system's own errors."""
+
+import errno
+
+ADVICE = {
+    errno.ENOSPC: "make room and run again",
+    errno.EDQUOT: "make room and run again",
+    errno.EROFS: "make the folder writable and run again",
+    errno.EACCES: "set the permissions right and run again",
+    errno.EPERM: "set the permissions right and run again",
+}
 
 
 class UserError(Exception):
@@ -6,3 +16,10 @@ class UserError(Exception):
 
     The command line prints the message without a traceback and exits with status 2.
     """
+
+
+def explain(error):
+    """Return in one line what the system refused, an OSError, and what to do about it."""
+    reason = error.strerror or " ".join(str(error).split())
+    advice = ADVICE.get(error.errno)
+    return f"{reason}; {advice}" if advice else reason

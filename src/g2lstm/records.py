@@ -14,11 +14,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from g2lstm import __version__
-from g2lstm.errors import UserError
+from g2lstm.errors import UserError, explain
 
 SCHEMA = "g2lstm-record/1"
 
@@ -28,24 +28,24 @@ def atomic_path(path):
     """Yield a temporary path in the folder of ``path``; rename it onto ``path`` when all went well.
 
     A reader sees the old file or the complete new one. On any error (a full disk, a signal) the
-    temporary file is removed and the old file stays as it was.
+    temporary file is removed and the old file stays as it was. Raises UserError for what the
+    system refuses.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
-    )
-    os.close(handle)
-    try:
-        yield Path(temporary)
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with ExitStack() as cleaning:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(path.suffix, f".{path.name}.", path.parent)
+            temporary = Path(name)
+            cleaning.callback(temporary.unlink, missing_ok=True)
+            os.close(handle)
+            yield temporary
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {explain(error)}") from error
 
 
 def link_or_copy(source, target):
@@ -105,7 +105,8 @@ def read_record(path):
 def write_provenance(record_path, started, **facts):
     """Write ``X.prov.json`` beside the record ``X.json``.
 
-    ``started`` is the ``time.time()`` at the start of the work; ``facts`` are added as they are.
+    ``started`` is the ``time.monotonic()`` at the start of the work, which no change of the clock
+    spoils; ``facts`` are added as they are.
     """
     import numpy
     import torch
@@ -121,7 +122,7 @@ def write_provenance(record_path, started, **facts):
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": round(time.time() - started, 1),
+        "seconds": round(time.monotonic() - started, 1),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         **facts,
     }

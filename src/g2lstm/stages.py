@@ -51,7 +51,7 @@ def train(
     Raises :class:`g2lstm.training.loop.Interrupted` when the run was stopped and saved.
     """
     chosen = device.choose(device_name, threads)
-    started = time.time()
+    started = time.monotonic()
     precision.use(config.complete_job(job)["precision"], chosen.type)
     kernels.want(kernel)
     hashes = {"corpus": file_sha256(corpus)}
@@ -99,7 +99,7 @@ def evaluate(
     made_from : hash of the model that a compressed one was made from
     """
     chosen = device.choose(device_name, threads)
-    started = time.time()
+    started = time.monotonic()
     text = Corpus.load(corpus)
     network, meta = lm_model.read_model(model, chosen)
     plain, cached = evaluate_splits(network, {name: text.splits[name] for name in splits}, settings)
@@ -134,7 +134,7 @@ def translate(
     other parameters : as of :func:`evaluate`
     """
     chosen = device.choose(device_name, threads)
-    started = time.time()
+    started = time.monotonic()
     text = ParallelCorpus.load(corpus)
     network, meta = nmt_model.read_model(model, chosen)
     splits = ["test"] if "compression" in meta else ["valid", "test"]
@@ -164,7 +164,7 @@ def significance(records, translations, references, labels, samples, record):
 
     ``records`` and ``translations``: what :func:`translate` wrote for each variant.
     """
-    started = time.time()
+    started = time.monotonic()
     read = [read_record(path) for path in records]
     by_variant = {each["variant"]: each for each in read}
     texts = dict(zip(by_variant, translations, strict=True))
@@ -183,7 +183,7 @@ def record_gates(model, corpus, labels, settings, record, device_name="auto", th
     ``{"valid_batch": columns}``, read on the validation text.
     """
     chosen = device.choose(device_name, threads)
-    started = time.time()
+    started = time.monotonic()
     if labels["task"] == "lm":
         network, _ = lm_model.read_model(model, chosen)
         tokens = Corpus.load(corpus).splits["valid"]

@@ -1,25 +1,22 @@
-import threading
-from http.server import ThreadingHTTPServer
-
+import hypothesis
 import pytest
 import yaml
-from download_server import SHA256, SIZE, Handler
+from download_server import SHA256, SIZE, serving
 
 from g2lstm.data import download
 from g2lstm.data.fetch import fetch
+
+# The same examples on every machine and in every run.
+hypothesis.settings.register_profile("stable", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("stable")
 
 
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(download, "FIRST_WAIT", 0.01)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.requests = []
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
+    with serving() as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture

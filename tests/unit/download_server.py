@@ -1,7 +1,10 @@
 """A server on this machine with one file, served well and badly, page by page."""
 
 import hashlib
-from http.server import BaseHTTPRequestHandler
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from g2lstm.data import download
 
@@ -10,6 +13,20 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 SIZE = len(CONTENT)
 HALF = 2 * download.PIECE
 UNKNOWN = {"size": None, "sha256": None}
+
+
+@contextmanager
+def serving():
+    """Run the server; ``requests`` holds what it was asked, ``stalled`` is set in a stall."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.requests = []
+        running.stalled, running.released = threading.Event(), threading.Event()
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield running
+        running.released.set()
+        running.shutdown()
+        thread.join()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,6 +59,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def serve_broken(self):
         self.reply(200, CONTENT[:HALF], length=len(CONTENT))
+
+    def serve_slow(self):
+        self.reply(200, b"", length=len(CONTENT))
+        for start in range(0, len(CONTENT), SIZE // 20):
+            time.sleep(0.05)
+            self.wfile.write(CONTENT[start : start + SIZE // 20])
+
+    def serve_stalling(self):
+        if len(self.server.requests) > 1:
+            return self.serve_good()
+        self.reply(200, CONTENT[:HALF], length=len(CONTENT))
+        self.server.stalled.set()
+        self.server.released.wait()
 
     def serve_flaky(self):
         if len(self.server.requests) == 1:

@@ -13,7 +13,7 @@ from g2lstm.nmt.model import TranslationModel
 
 SETTINGS = {
     "embedding": 6, "hidden": 5, "layers": 2, "dropout": 0.2, "readout_dropout": 0.0,
-    "zigzag": True, "embedding_std": None,
+    "zigzag": True, "embedding_std": None, "gain": 1.0,
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from g2lstm.nmt.reference import decode
 
 SETTINGS = {
     "embedding": 6, "hidden": 5, "layers": 3, "dropout": 0.0, "readout_dropout": 0.0,
-    "zigzag": True, "embedding_std": None,
+    "zigzag": True, "embedding_std": None, "gain": 1.0,
 }  # fmt: skip
 VOCABULARY = 11
 POLICIES = {
@@ -271,6 +271,17 @@ def test_matrices_start_orthogonal_gate_by_gate_and_biases_at_zero(model):
     tall = model.source.weight  # (11, 6): its columns are
     assert_identity(tall.T @ tall)
     assert all((p == 0).all() for name, p in model.named_parameters() if "bias" in name)
+
+
+def test_gain_is_a_factor_on_the_matrices_into_gates_alone():
+    torch.manual_seed(3)
+    model = TranslationModel(VOCABULARY, SETTINGS | {"gain": 3.0}).double()
+    first = model.decoder["0"]
+    for block in model.encoder["1"].weight_ih.chunk(4):
+        assert_identity(block @ block.T / 9)
+    assert_identity(first.weight_ctx.T @ first.weight_ctx / 9)
+    assert_identity(first.weight_query.T @ first.weight_query)
+    assert_identity(first.weight_key.T @ first.weight_key)
 
 
 def test_size_of_the_papers_german_english_model():

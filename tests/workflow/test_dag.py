@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import yaml
+from project import ROOT
 
 from g2lstm import config
 from g2lstm.tasks import TASKS, TRANSLATION
@@ -63,6 +65,22 @@ def test_two_seeds_train_twice_as_much(snakemake):
     assert job_counts(run.stdout)["train"] == 24
 
 
+def test_training_has_no_time_limit_where_nobody_ends_it(snakemake):
+    model = "results/demo/de-en/g2/s1/train/model.safetensors"
+    command = snakemake("--dry-run", "--printshellcmds", model).stdout
+    assert "--checkpoint-minutes" in command
+    assert "--time-budget" not in command
+
+
+def test_the_profiles_differ_only_in_what_slurm_needs():
+    default, slurm = (
+        yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
+        for name in ("default", "slurm")
+    )
+    del default["resources"]  # the GPUs of one machine
+    assert default.items() <= slurm.items()
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
@@ -70,7 +88,13 @@ def test_two_seeds_train_twice_as_much(snakemake):
         ("preset=[demo]", ["preset", "demo, paper, paper-short, small"]),
         ("sedes=[1]", ["unknown key", "sedes", "seeds"]),
         ("lm={settings: {svd-k16: {k: 500}}}", ["lm.settings.svd-k16.k", "500", "1 to 64"]),
+        ("resources={train: {runtime: 5}}", ["resources.train.runtime", "5", "at least 10"]),
         ("lm={model: {dropout: {input: -0.5}}}", ["lm.model.dropout.input", "-0.5", "at least 0"]),
+        ("lm={optimisation: {lr: .nan}}", ["lm.optimisation.lr", "nan", "type number"]),
+        ("lm={settings: {svd-k16: {method: [svd]}}}", ["lm.settings.svd-k16.method", "svd"]),
+        ("seeds=[1.0]", ["seeds.0", "1.0", "type integer"]),
+        ('lm={label: "a\\nb"}', ["in label holds control characters"]),
+        ("lm={3: 1}", ["key", "3"]),
     ],
 )
 def test_a_mistake_stops_with_one_line_and_no_traceback(snakemake, override, words):

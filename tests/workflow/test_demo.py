@@ -4,12 +4,14 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 
 import pytest
 from PIL import Image
+from project import copy_project, run_snakemake
 
-from conftest import copy_project, run_snakemake
 from g2lstm import config
 
 SETTINGS = config.resolve({}, "demo")
@@ -72,6 +74,13 @@ def test_status_finds_all_of_it_done(demo, environment):
     assert run.returncode == 0, run.stderr
     assert "training runs: 12 done" in run.stdout
     assert not re.search("running|resumable|stale|missing", run.stdout), run.stdout
+
+
+@pytest.mark.slow
+def test_other_limits_on_a_cluster_run_nothing_again(demo, environment):
+    limits = "resources={train: {runtime: 99, mem_mb: 999}, evaluate: {runtime: 9}}"
+    output = snakemake(demo, environment, "--cores", "2", "all", "--config", limits)
+    assert "Nothing to be done" in output
 
 
 def evaluation_records(demo):

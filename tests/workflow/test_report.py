@@ -8,8 +8,7 @@ import shutil
 import pytest
 from browser import visit
 from PIL import Image
-
-from conftest import ROOT, copy_project, run_snakemake
+from project import ROOT, copy_project, run_snakemake
 
 FIGURES = [*(f"figure{n}" for n in ("1", "1-second", "2", "3", "3-second", "4", "6"))]
 GATES = [*FIGURES, *(f"gates-{part}" for part in ("lm", "encoder", "decoder"))]

@@ -4,9 +4,8 @@ import os
 import subprocess
 
 import pytest
+from project import run_snakemake
 from test_dag import job_counts
-
-from conftest import run_snakemake
 
 HOST = """
 module gates:

@@ -38,9 +38,13 @@ wildcard_constraints:
 
 # Properties of the machine, not of a preset: the same for all jobs.
 def gpus():
-    """Return how many GPUs a job of the package takes: none where there is none to take."""
+    """Return how many GPUs a job of the package takes: none where there is none to take.
+
+    A job of a cluster has been given its GPU and asks for none on account of finding one.
+    """
     device = settings()["device"]
-    return int(device.startswith("cuda") or (device == "auto" and bool(shutil.which("nvidia-smi"))))
+    found = not workflow.remote_exec and shutil.which("nvidia-smi")
+    return int(device.startswith("cuda") or (device == "auto" and bool(found)))
 
 
 @cache
@@ -56,6 +60,26 @@ def usable_presets():
 def threads(kind):
     """Return the function that gives the threads of a kind of job: train or evaluate."""
     return lambda wildcards: settings(wildcards.preset)["threads"][kind]
+
+
+def asked(kind, resource):
+    """Return the function that gives what a kind of job asks of a cluster: runtime or mem_mb."""
+    return lambda wildcards: settings(wildcards.preset)["resources"][kind][resource]
+
+
+# Minutes of a cluster job that training leaves: for the start before it, for the last step and the
+# checkpoint after it.
+RESERVE = 5
+
+
+def time_budget(wildcards, resources):
+    """Return the option that lets a training job stop in time, where a cluster would end it.
+
+    Snakemake takes no parameter that follows from resources for a reason to run again.
+    """
+    if not workflow.remote_exec:
+        return ""
+    return f"--time-budget {max(resources.runtime - RESERVE, 0)}"
 
 
 def mirror_option():

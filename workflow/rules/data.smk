@@ -32,6 +32,9 @@ rule prepare:
         "benchmarks/{preset}/data/lm/prepare.jsonl"
     conda:
         "../../envs/data.yaml"
+    resources:
+        runtime=asked("prepare", "runtime"),
+        mem_mb=asked("prepare", "mem_mb"),
     params:
         source=corpus_source,
     message:
@@ -60,6 +63,9 @@ rule prepare_translation:
         "benchmarks/{preset}/data/{pair}/prepare.jsonl"
     conda:
         "../../envs/data.yaml"
+    resources:
+        runtime=asked("prepare", "runtime"),
+        mem_mb=asked("prepare", "mem_mb"),
     params:
         source=corpus_source,
         folder=subpath(output.corpus, parent=True),

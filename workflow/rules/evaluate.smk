@@ -34,6 +34,8 @@ rule evaluate:
     resources:
         gpu=gpus(),
         device=settings()["device"],
+        runtime=asked("evaluate", "runtime"),
+        mem_mb=asked("evaluate", "mem_mb"),
     params:
         labels=labels,
         settings=evaluation_settings,
@@ -84,6 +86,8 @@ for preset in usable_presets():
         resources:
             gpu=gpus(),
             device=settings()["device"],
+            runtime=asked("evaluate", "runtime"),
+            mem_mb=asked("evaluate", "mem_mb"),
         params:
             labels=labels,
             settings=evaluation_settings,
@@ -114,6 +118,8 @@ rule translate:
     resources:
         gpu=gpus(),
         device=settings()["device"],
+        runtime=asked("evaluate", "runtime"),
+        mem_mb=asked("evaluate", "mem_mb"),
     params:
         labels=labels,
         settings=translation_settings,
@@ -165,6 +171,8 @@ for preset, pair in product(usable_presets(), TRANSLATION):
         resources:
             gpu=gpus(),
             device=settings()["device"],
+            runtime=asked("evaluate", "runtime"),
+            mem_mb=asked("evaluate", "mem_mb"),
         params:
             labels=labels,
             settings=translation_settings,
@@ -193,6 +201,7 @@ rule significance:
         "logs/{preset}/{pair}/significance-s{seed}.beam{beam}.log",
     benchmark:
         "benchmarks/{preset}/{pair}/significance-s{seed}.beam{beam}.jsonl"
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     params:

@@ -17,6 +17,8 @@ rule gates:
     resources:
         gpu=gpus(),
         device=settings()["device"],
+        runtime=asked("evaluate", "runtime"),
+        mem_mb=asked("evaluate", "mem_mb"),
     params:
         labels=labels,
         settings=gate_settings,

@@ -22,10 +22,13 @@ rule train:
         device=settings()["device"],
         kernel=settings()["kernel"],
         checkpoint_minutes=str(settings()["checkpoint_minutes"]),
+        runtime=asked("train", "runtime"),
+        mem_mb=asked("train", "mem_mb"),
     params:
         job=training_job,
         version=lambda wildcards: STAGE_VERSION[wildcards.task],
         labels=training_labels,
+        time_budget=time_budget,
     message:
         "{wildcards.stage} {wildcards.task} {wildcards.variant}, seed {wildcards.seed}"
         " ({wildcards.preset})"
@@ -33,4 +36,5 @@ rule train:
         "exec python -m g2lstm train --job {params.job:q} --labels {params.labels:q}"
         " --corpus {input.corpus} --initial {input.initial} --model {output.model}"
         " --record {output.record} --checkpoint-minutes {resources.checkpoint_minutes}"
+        " {params.time_budget}"
         " --device {resources.device} --kernel {resources.kernel} --threads {threads} &> {log}"

@@ -12,7 +12,7 @@ import pooch
 
 from g2lstm.data.download import ResumingDownload, SourceError
 from g2lstm.data.registry import read_dataset, trust
-from g2lstm.errors import UserError
+from g2lstm.errors import UserError, explain
 from g2lstm.records import atomic_path, file_sha256, read_record
 
 RECORD = "files.json"
@@ -124,7 +124,7 @@ def _download(file, url, target, progress):
             return _download(file, url, target, progress)
         raise SourceError(f"right size, but another SHA-256 than {file.sha256[:12]}...") from error
     except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+        raise UserError(f"cannot write {target}: {explain(error)}") from error
     if not file.fits(target):
         target.unlink()
         raise SourceError("another SHA-256 or size than it should have")

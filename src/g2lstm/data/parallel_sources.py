@@ -64,9 +64,17 @@ def _full(columns, names):
     return columns
 
 
-def _from_raw(columns):
-    """Tokenise untokenised ``columns``."""
-    return Bitext({name: tokenise(lines, name) for name, lines in columns.items()}, raw=columns)
+def _from_raw(columns, names=None):
+    """Tokenise untokenised ``columns``; no line may be empty when their ``names`` are given."""
+    return Bitext(_tokenised(columns, names), raw=columns)
+
+
+def _tokenised(columns, names=None):
+    if names:
+        _full(columns, names)
+    tokenised = {name: tokenise(lines, name) for name, lines in columns.items()}
+    # Of a line of control characters, tokenising leaves nothing.
+    return _full(tokenised, names) if names else tokenised
 
 
 def clean(bitext, longest, ratio):
@@ -101,7 +109,7 @@ def read_tatoeba(raw_dir, held_out=TATOEBA_HELD_OUT):
             raise UserError(f"{name}, line {place}: no tab between two sentences; fetch it again")
         for language, sentence in zip(columns, sides, strict=False):
             columns[language].append(sentence.strip())
-    bitext = _from_raw(_full(columns, dict.fromkeys(LANGUAGES, name)))
+    bitext = _from_raw(columns, dict.fromkeys(LANGUAGES, name))
     places = _split_by_sentence(bitext.raw, held_out)
     if len(places["valid"]) < held_out or not places["train"]:
         raise UserError(f"{name}: too few distinct sentences for three splits; fetch it again")
@@ -145,7 +153,7 @@ def read_multi30k(raw_dir):
     splits = {}
     for split, stem in MULTI30K.items():
         paths = {name: raw_dir / f"{stem}.{name}.gz" for name in LANGUAGES}
-        splits[split] = _from_raw(_full(_read_columns(paths, read_gzip), paths))
+        splits[split] = _from_raw(_read_columns(paths, read_gzip), paths)
     return splits, {}
 
 
@@ -184,7 +192,7 @@ def read_iwslt14(raw_dir):
     return {
         "train": cleaned.select(np.flatnonzero(~in_valid).tolist()),
         "valid": cleaned.select(np.flatnonzero(in_valid).tolist()),
-        "test": _iwslt_test(_full(_even(segments, names), names)),
+        "test": _iwslt_test(_even(segments, names), names),
     }, {"cleaning": left_out}
 
 
@@ -202,10 +210,10 @@ def _segments(lines):
     ]
 
 
-def _iwslt_test(segments):
+def _iwslt_test(segments, names):
     # The published test set has its entities tokenised as text, and straight apostrophes.
     straight = {name: [s.replace("\u2019", "'") for s in lines] for name, lines in segments.items()}
-    tokenised = {name: tokenise(lines, name) for name, lines in straight.items()}
+    tokenised = _tokenised(straight, names)
     raw = {name: [html.unescape(s) for s in lines] for name, lines in straight.items()}
     return Bitext(tokenised, raw)
 
@@ -263,9 +271,9 @@ def _newstest2014(archive, top):
         names[name] = f"{archive}: {member}"
         segments = _segments(text_lines(contents[member], names[name]))
         columns[name] = [html.unescape(segment) for segment in segments]
-    raw = _full(_even(columns, names), names)
-    tokenised = {name: split_compounds(tokenise(lines, name)) for name, lines in raw.items()}
-    return Bitext(tokenised, raw)
+    raw = _even(columns, names)
+    tokenised = _tokenised(raw, names)
+    return Bitext({name: split_compounds(lines) for name, lines in tokenised.items()}, raw)
 
 
 READERS = {

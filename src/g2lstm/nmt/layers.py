@@ -68,10 +68,10 @@ class AttentionLayer(nn.Module):
         return training_noise(steps, batch, self.hidden, self.policy, device)
 
 
-def orthogonal_by_gates(matrix):
-    """Fill the block of each gate of ``matrix`` (4 · hidden, inputs) semi-orthogonally."""
+def orthogonal_by_gates(matrix, gain):
+    """Fill each gate's block of ``matrix`` (4 · hidden, inputs) semi-orthogonally, times gain."""
     for block in matrix.detach().chunk(4):
-        nn.init.orthogonal_(block)
+        nn.init.orthogonal_(block, gain)
 
 
 def dropped(x, rate, training):

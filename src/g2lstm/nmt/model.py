@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from g2lstm import config
 from g2lstm.cells import GatePolicy, LSTMLayer
 from g2lstm.compress.model_file import load_model
 from g2lstm.nmt.layers import (
@@ -20,7 +21,8 @@ from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
 
 # matrices of the attention layer that start semi-orthogonal as a whole, not gate by gate
-WHOLE = {f"decoder.0.weight_{name}" for name in ("ctx", "query", "key")}
+CONTEXT = "decoder.0.weight_ctx"
+WHOLE = {CONTEXT, "decoder.0.weight_query", "decoder.0.weight_key"}
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,14 @@ class TranslationModel(nn.Module):
         self.readout_inputs = (d, e, 2 * d)
         self.readout = nn.Linear(sum(self.readout_inputs), e)
         self.output = nn.Linear(e, vocabulary)
-        self._initialise(settings["embedding_std"])
+        self._initialise(settings["embedding_std"], settings["gain"])
 
-    def _initialise(self, embedding_std):
+    def _initialise(self, embedding_std, gain):
         """Draw every matrix semi-orthogonal, LSTM matrices gate by gate; all biases are 0.
+
+        Matrices into gates are multiplied by ``gain``. At the start a gate is about 1/2, so of a
+        small input about a quarter comes out of a layer, and deep encoders of few training steps
+        need more than 1: the attention learns nothing from annotations near 0.
 
         The context matrix of the attention layer is one block, the read-out has one for each input.
         With an ``embedding_std`` the embeddings are normal instead: the rows of a tall
@@ -84,9 +90,9 @@ class TranslationModel(nn.Module):
                 for block in parameter.detach().split(self.readout_inputs, dim=1):
                     nn.init.orthogonal_(block)
             elif name.startswith(("encoder.", "decoder.")) and name not in WHOLE:
-                orthogonal_by_gates(parameter)
+                orthogonal_by_gates(parameter, gain)
             else:
-                nn.init.orthogonal_(parameter)
+                nn.init.orthogonal_(parameter, gain if name == CONTEXT else 1.0)
         if embedding_std is not None:
             for embedding in (self.source, self.target):
                 nn.init.normal_(embedding.weight, std=embedding_std)
@@ -245,6 +251,7 @@ def build_model(job, vocabulary):
 def read_model(path, device):
     """Read a model file, packed or not, into a model in test mode; return it with its metadata."""
     arrays, meta = load_model(path)
-    model = build_model(meta["job"], len(arrays["output.bias"]))
+    job = config.complete_job(meta["job"])  # a setting may be younger than the file
+    model = build_model(job, len(arrays["output.bias"]))
     model.load_state_dict(to_tensors(arrays))
     return model.to(device).eval(), meta

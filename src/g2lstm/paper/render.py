@@ -16,6 +16,7 @@ TYPE_SIZES = (  # LaTeX's name, size and space between columns in points
     ("scriptsize", 7.0, 6.0),
 )
 COMPUTER_MODERN = 1.25  # its width, bold included, over that of the picture's narrow Times
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # ends of lines among them
 LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -43,12 +44,12 @@ LATEX = {
 
 def latex_escape(value):
     """Return ``value`` as text that LaTeX prints literally."""
-    return "".join(LATEX.get(character, character) for character in str(value))
+    return "".join(LATEX.get(character, character) for character in CONTROLS.sub(" ", str(value)))
 
 
 def markdown_escape(value):
     """Return ``value`` as text that a cell of a GitHub table shows literally."""
-    return re.sub(r"([\\|*_`<\[\]])", r"\\\1", str(value)).replace("\n", " ")
+    return re.sub(r"([\\|*_`<\[\]])", r"\\\1", CONTROLS.sub(" ", str(value)))
 
 
 def write_all(table, stem):

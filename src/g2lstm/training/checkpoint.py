@@ -42,6 +42,8 @@ def load(folder):
             continue
         if problems:
             print(f"warning: {problems[0]}; going on from {path}", file=sys.stderr, flush=True)
+            # The next save would put it in the place of the one that is sound.
+            (Path(folder) / CURRENT).unlink()
         _restore_generators(tensors, folder, meta.get("finished"))
         return tensors, meta
     if problems:

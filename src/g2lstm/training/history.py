@@ -6,7 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 from tqdm import tqdm
 
 from g2lstm.records import write_text
@@ -65,11 +67,22 @@ class History:
             write_text(self.path, "".join(lines[: len(epochs)]))
 
     def _to_tensorboard(self, entry):
-        if self.writer is None:
-            self.writer = SummaryWriter(str(self.folder), purge_step=len(self.epochs))
+        """Write an epoch at once: the library's own writer does it in a thread, which a full disk
+        would end with a traceback, and wait for it for ever.
+        """
         step = len(self.epochs)
-        self.writer.add_scalar("perplexity/train", _perplexity(entry["train_loss"]), step)
-        self.writer.add_scalar("perplexity/valid", entry["valid_perplexity"], step)
+        if self.writer is None:
+            self.folder.mkdir(exist_ok=True)
+            self.writer = EventsWriter(str(self.folder / "events"))
+            # Hides the epochs that an earlier run has shown beyond its last checkpoint.
+            start = SessionLog(status=SessionLog.START)
+            self.writer.write_event(Event(step=step, session_log=start))
+        for name, value in (
+            ("train", _perplexity(entry["train_loss"])),
+            ("valid", entry["valid_perplexity"]),
+        ):
+            summary = scalar(f"perplexity/{name}", value)
+            self.writer.write_event(Event(wall_time=time.time(), step=step, summary=summary))
         self.writer.flush()
 
 

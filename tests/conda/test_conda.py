@@ -13,12 +13,10 @@ import subprocess
 import conda_stand_in
 import pytest
 import yaml
+from project import ROOT, copy_project
 from test_dag import job_counts
 
-from conftest import ROOT, copy_project
 from g2lstm.paper.document import ENGINES
-
-pytestmark = pytest.mark.conda
 
 CALLER = ROOT / ".venv-snakemake" / "bin"
 SYSTEM = "/usr/local/bin:/usr/bin:/bin"
