@@ -56,8 +56,6 @@ RUNTIME = (
 )
 RESOURCES = [f"train:runtime={RUNTIME}", "train:gpu=1", "gates:gres='gpu:1'"]
 
-pytestmark = pytest.mark.cluster
-
 
 def jobs_of(verb, work):
     """Yield ``(process, SLURM job, device, command line)`` of a verb's jobs below ``work``."""

@@ -17,8 +17,6 @@ from trainer import Trainer
 
 from g2lstm.training.checkpoint import PREVIOUS
 
-pytestmark = pytest.mark.faults
-
 TASKS = ["lm", "de-en"]
 # The second checkpoint, so that there is one to fall back to.
 PLACES = [("training", 3), ("checkpoint", 2), ("validation", 1)]

@@ -15,8 +15,6 @@ from g2lstm.cli import main
 from g2lstm.paper.published import read_tables
 from g2lstm.records import file_sha256
 
-pytestmark = pytest.mark.faults
-
 
 class Fetch:
     """The command that fetches one file, in a copy of the project that knows our server."""

@@ -15,8 +15,6 @@ from g2lstm import config
 from g2lstm.data.prepare import prepare_language_model
 from g2lstm.records import file_sha256
 
-pytestmark = pytest.mark.faults
-
 STRIKES = [
     ("group", SIGINT, "training:3"),
     ("group", SIGTERM, "checkpoint:2"),
