@@ -25,6 +25,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 # Bars: against torch.nn.LSTM with F.dropout in the same type, and for what the noise costs.
 BARS = {
     "PyTorch float32": (None, "<= 1.08"),
+    "PyTorch bfloat16": ("<= 0.85", "<= 1.08"),
     "C++ float32": (None, "<= 1.05"),
     "C++ bfloat16": ("<= 0.55", "<= 1.05"),
 }
@@ -83,8 +84,9 @@ def training_pass(model, x):
 
 def kernels():
     """Return the training kernels that work on this machine, by name and type of arithmetic."""
-    found = {"PyTorch float32": pytorch.lstm}
+    found = {}
     for name, dtype in DTYPES.items():
+        found[f"PyTorch {name}"] = partial(pytorch.lstm, operands=dtype)
         try:
             native.library(dtype)
         except build.Unavailable as reason:
