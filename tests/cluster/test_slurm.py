@@ -164,7 +164,7 @@ def _follow(processes, watch):
         if time.monotonic() > end:
             raise TimeoutError(f"not finished after {LIMIT} s: {watch.work}/snakemake.log")
         watch.look()
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def contents(work):
