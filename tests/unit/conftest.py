@@ -57,7 +57,8 @@ def drawn(monkeypatch):
 
 @pytest.fixture
 def own_choice(monkeypatch):
-    """Let a test choose kernels anew."""
+    """Let a test choose kernels and precision anew."""
+    from g2lstm import precision
     from g2lstm.cells import kernels, native
 
     native.library.cache_clear()
@@ -65,6 +66,7 @@ def own_choice(monkeypatch):
     yield
     monkeypatch.undo()
     native.library.cache_clear()
+    precision.use("float32", "cpu")
     kernels.want("auto")
 
 
