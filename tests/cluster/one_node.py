@@ -70,15 +70,15 @@ class Cluster:
         return self
 
     def __exit__(self, *exception):
-        if len(self.daemons) == 3:
-            if self.jobs():
-                self.call("scancel", *self.jobs())
-            wait_for(lambda: not self.jobs(), "the end of all jobs")
-        for daemon in reversed(self.daemons):
-            daemon.terminate()
-            daemon.wait(60)
-        if LINK.is_symlink() and LINK.readlink() == self.folder:
-            LINK.unlink()
+        self._run("scancel", "--user=root")
+        try:
+            wait_for(lambda: not self.steps(), "the end of all jobs")
+        finally:
+            for daemon in reversed(self.daemons):
+                daemon.terminate()
+                daemon.wait(60)
+            if LINK.is_symlink() and LINK.readlink() == self.folder:
+                LINK.unlink()
 
     def _start(self):
         for name in ("munge", "controller", "node"):
@@ -93,7 +93,7 @@ class Cluster:
         wait_for((munge / "socket").exists, "munged")
         self._daemon("slurmctld", "-D")
         self._daemon("slurmd", "-D")
-        wait_for(lambda: self.node_state() == "idle", f"the node; see {self.folder}/*.log")
+        wait_for(self._idle, "the node")
 
     def _configure(self):
         key = self.folder / "munge" / "key"
@@ -123,19 +123,16 @@ class Cluster:
                 )
             )
 
+    def _run(self, *command):
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True)
+
+    def _idle(self):
+        return self._run("sinfo", "--noheader", "--format=%T").stdout.strip() == "idle"
+
     def call(self, *command):
-        """Run a command of SLURM and return what it prints."""
-        run = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        """Run a command of SLURM, which must succeed."""
+        run = self._run(*command)
         assert run.returncode == 0, run.stderr
-        return run.stdout.strip()
-
-    def node_state(self):
-        """Return what SLURM says of the node, such as idle or mixed."""
-        return self.call("sinfo", "--noheader", "--format=%T")
-
-    def jobs(self):
-        """Return the ids of the jobs that wait or run."""
-        return self.call("squeue", "--noheader", "--format=%A").split()
 
     @staticmethod
     def steps():
