@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import yaml
-from download_server import CONTENT, HALF, SHA256, SIZE
+from download_server import CONTENT, HALF, SHA256, SIZE, serving
 from paper_records import DEMO, PUBLISHED, oracle, printed_evaluations, write_records
 from strikes import assert_one_line, wait_until
 
@@ -108,6 +108,10 @@ def test_a_download_whose_server_dies_goes_on_elsewhere(fetch, server):
     assert process.returncode == 2
     assert_one_line(messages, "no connection (3 attempts)")
     assert command.part.stat().st_size == HALF
+    with serving() as command.server:
+        assert command.finish("good") == (0, "")
+    assert command.server.requests == [("/good", f"bytes={HALF}-")]
+    command.assert_done()
 
 
 def test_a_full_disk_stops_a_download_that_goes_on_when_there_is_room(fetch, server, disk):
