@@ -40,8 +40,13 @@ slurm:
 test-conda: .venv/test.stamp .venv-snakemake/run.stamp
 	python -m pytest tests/conda
 
+# Each file is a process of its own: most of the time goes into starting what is killed.
+FAULTS := $(wildcard tests/faults/test_*.py)
+.PHONY: $(FAULTS)
 test-faults: .venv/test.stamp
-	python -m pytest tests/faults
+	$(MAKE) --jobs=2 --output-sync $(FAULTS)
+$(FAULTS):
+	python -m pytest $@
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/layers.py

@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 from download_server import CONTENT, HALF, SHA256, SIZE, serving
-from paper_records import DEMO, PUBLISHED, oracle, printed_evaluations, write_records
+from paper_records import DEMO, PUBLISHED, oracle, printed_evaluations, training, write_records
 from strikes import assert_one_line, wait_until
 
 from g2lstm.cli import main
@@ -138,13 +138,13 @@ def test_a_full_disk_stops_a_download_that_goes_on_when_there_is_room(fetch, ser
 )
 def test_a_table_is_the_old_one_or_the_new_one(tmp_path, disk, capsys, fault, words):
     def write(shift):
-        (tmp_path / "records").mkdir(exist_ok=True)
-        records = [*printed_evaluations(read_tables(PUBLISHED), shift=shift), oracle()]
-        paths = map(str, write_records(tmp_path / "records", records))
-        summary = str(tmp_path / "summary.csv")
-        assert main(["aggregate", "--records", *paths, "--summary", summary]) == 0
-        stem = ["--layout", json.dumps(DEMO), "--stem", str(disk.path / "table3")]
-        return main(["table", "--number", "3", "--summary", summary, *stem])
+        records = [*printed_evaluations(read_tables(PUBLISHED), shift=shift), training(), oracle()]
+        *evaluations, trained, corpus = write_records(tmp_path, records)
+        found = ["--summary", tmp_path / "summary.csv", "--provenance", tmp_path / "provenance.csv"]
+        made = ["--records", *evaluations, corpus, "--trainings", trained, *found]
+        assert main(list(map(str, ["aggregate", *made]))) == 0
+        wanted = ["--number", 3, "--layout", json.dumps(DEMO), "--stem", disk.path / "table3"]
+        return main(list(map(str, ["table", *wanted, *found])))
 
     assert write(0.0) == 0
     old = {path: file_sha256(path) for path in disk.path.glob("table3.*")}

@@ -28,7 +28,7 @@ class Workflow:
 
     def __init__(self, project, environment, task):
         self.project, self.environment = project, environment
-        user = {"preset": "demo", "checkpoint_minutes": 0.001, **SETTINGS}
+        user = {"preset": "demo", "checkpoint_minutes": 1e-9, **SETTINGS}
         (project / "config.yaml").write_text(json.dumps(user))
         shutil.copy(FAULTY, project / "src/g2lstm/__main__.py")
         self.folder = project / f"results/demo/{task}/g2/s1/train"

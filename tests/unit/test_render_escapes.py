@@ -4,6 +4,7 @@ import csv
 import io
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def table_of(text):
     )
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")
 @settings(max_examples=40)
 @given(st.text("|\\&%${}_#~^\n\r a", min_size=1, max_size=8))
 def test_no_text_changes_the_shape_of_a_table(text):
