@@ -19,6 +19,7 @@ def lock(path, patience=0.0):
     trying, against the instants for which :func:`held` takes a lock.
     """
     deadline = time.monotonic() + patience
+    # NFS locks only what is open for writing.
     handle = open(path, "a")  # noqa: SIM115  the lock is as long as the file is open
     while True:
         try:

@@ -8,11 +8,11 @@ from translation_corpus import make_corpus
 from g2lstm import config
 from g2lstm.errors import UserError
 from g2lstm.nmt.batches import by_length, epoch_order, make_batch, pad
-from g2lstm.nmt.model import build_model
+from g2lstm.nmt.model import build_model, read_model
 from g2lstm.nmt.train import NMTTraining
 from g2lstm.nmt.translate import nats_per_word, to_lines, translate
 from g2lstm.training import checkpoint, loop
-from g2lstm.training.tensors import load_tensors
+from g2lstm.training.tensors import load_tensors, save_tensors
 
 SETTINGS = {
     "model": {"embedding": 16, "hidden": 16, "dropout": 0.1, "readout_dropout": 0.0},
@@ -94,6 +94,14 @@ def test_a_run_can_be_repeated_bit_for_bit(trained, tmp_path):
     again = finish(make_run(tmp_path), tmp_path)
     for ours, other in zip(again.model.parameters(), trained.model.parameters(), strict=True):
         assert torch.equal(ours, other)
+
+
+def test_a_model_file_older_than_a_setting_is_read_with_its_default(trained, tmp_path):
+    tensors, meta = load_tensors(trained.best_path)
+    assert meta["job"]["model"].pop("gain") == 1
+    save_tensors(tmp_path / "model.safetensors", tensors, meta)
+    model, _ = read_model(tmp_path / "model.safetensors", torch.device("cpu"))
+    torch.testing.assert_close(model.state_dict(), tensors, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("stop", [7, 20, 45])

@@ -6,8 +6,8 @@ a hash of all that decides it, so every clone and every job of a user shares it.
 
 import contextlib
 import ctypes
-import fcntl
 import hashlib
+import math
 import os
 import platform
 import shutil
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from g2lstm.locks import cache_folder
+from g2lstm.locks import cache_folder, lock
 
 SOURCES = Path(__file__).with_name("cpp")
 LIBRARY = SOURCES / "library.cpp"
@@ -50,7 +50,7 @@ def load():
     path = folder / f"native-{_fingerprint(compiler, command)}.so"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(path.with_suffix(".lock")):
+        with lock(path.with_suffix(".lock"), patience=math.inf):  # one compiles, the others wait
             if not path.exists():
                 _compile(command, path)
         return ctypes.CDLL(str(path))
@@ -91,11 +91,3 @@ def _fingerprint(compiler, command):
     sources = [path.read_bytes() for path in sorted(SOURCES.iterdir())]
     parts = [*sources, version, *map(str.encode, [*command, torch.__version__])]
     return hashlib.sha256(b"\0".join([*parts, instructions.encode()])).hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _locked(path):
-    """Let one process compile and the others wait; the kernel ends a lock with its process."""
-    with open(path, "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

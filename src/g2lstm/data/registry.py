@@ -4,8 +4,8 @@ Where the registry knows no SHA-256, the first copy of a file is trusted and its
 lock file; from then on that hash is as binding as one of the registry.
 """
 
-import fcntl
 import json
+import math
 import re
 import sys
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from g2lstm import locks
 from g2lstm.errors import UserError
 from g2lstm.records import file_sha256, write_text
 
@@ -113,11 +114,10 @@ def _lock_path(registry_path):
 @contextmanager
 def _guard(lock):
     """Keep other processes, which may fetch other data sets, from changing the lock file."""
-    # The lock file itself is replaced when it is written. NFS locks only what is open for writing.
+    # The lock file itself is replaced when it is written.
     guard = lock.with_name(f".{lock.name}.guard")
     try:
-        with open(guard, "a") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with locks.lock(guard, patience=math.inf):
             yield
     except OSError as error:
         reason = error.strerror or error

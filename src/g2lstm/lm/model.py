@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from g2lstm import config
 from g2lstm.cells import GatePolicy, LSTMLayer
 from g2lstm.compress.model_file import load_model
 from g2lstm.training.softmax import linear_cross_entropy
@@ -108,6 +109,7 @@ def build_model(job, vocabulary):
 def read_model(path, device):
     """Read a model file, packed or not, into a model in test mode; return it with its metadata."""
     arrays, meta = load_model(path)
-    model = build_model(meta["job"], len(arrays["decoder.bias"]))
+    job = config.complete_job(meta["job"])  # a setting may be younger than the file
+    model = build_model(job, len(arrays["decoder.bias"]))
     model.load_state_dict(to_tensors(arrays))
     return model.to(device).eval(), meta

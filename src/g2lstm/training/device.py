@@ -5,6 +5,7 @@ import re
 
 import torch
 
+from g2lstm import precision
 from g2lstm.errors import UserError
 from g2lstm.training import gpus
 
@@ -45,8 +46,7 @@ def choose(name, threads=None):
         raise UserError(f"device = {name} is unknown; set device to auto, cpu, cuda or cuda:N")
     device = torch.device("cuda", _claim(name))
     torch.cuda.set_device(device)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    precision.use("float32", device.type)  # until a training run asks for another one
     torch.backends.cudnn.deterministic = True
     return device
 
