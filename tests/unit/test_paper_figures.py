@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from matplotlib import pyplot as plt
 from paper_records import (
@@ -14,6 +16,7 @@ from g2lstm.errors import UserError
 from g2lstm.paper.aggregate import aggregate, write_summary
 from g2lstm.paper.cells import measured_cells
 from g2lstm.paper.figures import (
+    _label_log_axis,
     _learning_curve,
     _setting_curve,
     write_learning_curve,
@@ -132,3 +135,23 @@ def test_a_setting_of_another_method_is_refused(tmp_path, summary):
     layout = {**DEMO, "tables": {"table7": {"rank16": "round-r0.2"}}}
     with pytest.raises(UserError, match=r"table7.rank16: setting round-r0\.2 has no parameter k"):
         write_rank_curve([tmp_path / "summary.csv"], layout, tmp_path / "curve")
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(14.0, 97.0), (11.0, 50.0), (40.0, 90.0), (5.0, 900.0), (8.0, 9.0)]
+)
+def test_labels_of_a_logarithmic_axis_do_not_overprint(low, high):
+    figure, axes = plt.subplots(figsize=(3.4, 2.2))
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    _label_log_axis(axes.yaxis, low, high)
+    figure.canvas.draw()
+    boxes = [
+        label.get_window_extent()
+        for tick, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+        if low <= tick <= high
+    ]
+    plt.close(figure)
+    boxes.sort(key=lambda box: box.y0)
+    assert len(boxes) >= 3
+    assert all(below.y1 <= above.y0 for below, above in itertools.pairwise(boxes))

@@ -107,8 +107,12 @@ def _title(axes, text):
 
 def _label_log_axis(axis, low, high):
     """Put about five round numbers on a logarithmic axis that may cover less than a decade."""
-    steps = (1, 2, 5) if high / low > 8 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
-    if high / low < 1.6:
+    ratio = high / low
+    if ratio > 8:
+        steps = (1, 2, 5)
+    else:  # 80, 90 and 100 would stand on each other where there is room for more than 4 times low
+        steps = (1, 1.5, 2, 3, 5, 7) if ratio > 4 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    if ratio < 1.6:
         axis.set_major_locator(MaxNLocator(5))
     else:
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
