@@ -43,12 +43,8 @@ def operands(dtype):
 
 
 def operand(tensor):
-    """Return ``tensor`` as an operand of :func:`product`.
-
-    CPUs have no product of bfloat16 with float32 sums: there the numbers are rounded only.
-    """
-    kind = operands(tensor.dtype)
-    return tensor.to(kind) if tensor.is_cuda else rounded(tensor, kind)
+    """Return ``tensor`` as an operand of a product."""
+    return tensor.to(operands(tensor.dtype))
 
 
 def rounded(tensor, kind):
@@ -63,7 +59,10 @@ def round_(tensor, kind):
 
 
 def product(a, b, out, add=None):
-    """Write ``a · b``, plus ``add``, to ``out``; sums have its type, operands may be narrower."""
+    """Write ``a · b``, plus ``add``, to ``out``; sums have its type, operands may be narrower.
+
+    PyTorch has no product of bfloat16 with float32 sums for CPUs: there operands are widened.
+    """
     if a.dtype != out.dtype and not a.is_cuda:
         a, b = a.to(out.dtype), b.to(out.dtype)
     if add is None:

@@ -14,6 +14,7 @@ from g2lstm.cells.counter import GumbelNoise, WeightDrop
 from g2lstm.cells.gates import GatePolicy
 from g2lstm.errors import UserError
 from g2lstm.precision import full, operands
+from g2lstm.precision import product as stock_product
 
 KERNELS = {
     "native": native.lstm,
@@ -37,6 +38,13 @@ def lstm(x, *others):
     """Run the chosen kernel; the contract is that of :func:`g2lstm.cells.reference.lstm`."""
     kernel = KERNELS[choose(x.device.type, x.dtype)]
     return kernel(x, *others, operands=operands(x.dtype))
+
+
+def product(a, b, out, add=False):
+    """Write ``a · b`` to ``out``, or add it; sums have its type, operands may be narrower."""
+    if out.dtype == torch.float32 and choose(a.device.type, out.dtype) == "native":
+        return native.product(a, b, out, add)
+    return stock_product(a, b, out, out if add else None)
 
 
 def choose(device_type, dtype=torch.float32):

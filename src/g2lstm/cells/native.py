@@ -59,16 +59,30 @@ def library(dtype):
         pointer, pointer,
     ]  # fmt: skip
     found.drop_weights.argtypes = [c_int, c_int64, c_int64, pointer, Drop]
+    found.product.argtypes = [c_int, c_int64, c_int64, c_int64, pointer, pointer, pointer, c_int]
     start = [c_int, POINTER(AttentionSizes), c_double, pointer]
     found.attention_forward.argtypes = [*start, Noise, Noise, pointer, pointer]
     found.attention_backward.argtypes = [*start, pointer, pointer, pointer, pointer]
-    functions = ("lstm_forward", "lstm_backward", "drop_weights")
+    functions = ("lstm_forward", "lstm_backward", "drop_weights", "product")
     for name in (*functions, "attention_forward", "attention_backward"):
         getattr(found, name).restype = None
     problem = found.unusable(TYPES[dtype])
     if problem:
         raise build.Unavailable(f"{dtype}: {problem.decode().splitlines()[0]}")
     return found
+
+
+def product(a, b, out, add=False):
+    """Write ``a · b`` to ``out``, or add it; ``out`` is contiguous and float32.
+
+    The operands are float32 or bfloat16; sums are float32. On AMD's CPUs this takes half the time
+    of PyTorch's float32 product, whose library knows their 512-bit vectors not.
+    """
+    a, b = a.contiguous(), b.contiguous()
+    library(a.dtype).product(
+        TYPES[a.dtype], len(a), *b.shape, a.data_ptr(), b.data_ptr(), out.data_ptr(), add
+    )
+    return out
 
 
 def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None):
@@ -92,7 +106,7 @@ class _LSTM(torch.autograd.Function):
         rows = x.reshape(steps * batch, inputs).to(operands)
         weight_ih, recurrent = weight_ih.to(operands), weight_hh.to(state).contiguous()
         bias = bias.to(state).contiguous()
-        projected = torch.mm(rows, weight_ih.T)
+        projected = _product(rows, weight_ih.T)
         # Gates may take the place of what they are computed from, element by element.
         gates = projected if operands == state else projected.to(state)
         h = torch.empty(steps + 1, batch, padded, dtype=operands)
@@ -125,16 +139,26 @@ class _LSTM(torch.autograd.Function):
             recurrent.data_ptr(), ctx.drop, ctx.tau, d_h.data_ptr(), d_c.data_ptr(),
             delta.data_ptr(), d_bias.data_ptr(),
         )  # fmt: skip
-        d_x = torch.mm(delta, weight_ih).view(steps, batch, -1) if ctx.needs_input_grad[0] else None
+        d_x = None
+        if ctx.needs_input_grad[0]:
+            d_x = _product(delta, weight_ih).view(steps, batch, -1)
+        turned = delta.T.contiguous()
         before = h[:-1].flatten(0, 1)[:, :hidden]
-        d_weight_hh = torch.mm(delta.T, before).to(state)
+        d_weight_hh = _product(turned, before).to(state)
         if ctx.drop.limit:
             compiled.drop_weights(
                 TYPES[operands], *d_weight_hh.shape, d_weight_hh.data_ptr(), ctx.drop
             )
-        d_weight_ih = torch.mm(delta.T, rows)
+        d_weight_ih = _product(turned, rows)
         gradients = (d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias)
         return *(None if g is None else g.to(kind) for g in gradients), None, None, None, None
+
+
+def _product(a, b):
+    """Return ``a · b`` in the type of both."""
+    if a.dtype == torch.float32:
+        return product(a, b, a.new_empty(len(a), b.shape[1]))
+    return torch.mm(a, b)
 
 
 def named_noise(noise):

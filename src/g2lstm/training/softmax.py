@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
-from g2lstm.precision import operand, product
+from g2lstm.cells.kernels import product
+from g2lstm.precision import operand
 
 ROWS = 128
 
@@ -38,28 +39,31 @@ class _LinearCrossEntropy(torch.autograd.Function):
         loss = x.new_zeros(())
         d_x, d_weight, d_bias = (
             torch.empty_like(x),
-            torch.zeros_like(weight),
+            torch.zeros_like(weight, memory_format=torch.contiguous_format),
             torch.zeros_like(bias),
         )
-        buffer = x.new_empty(min(rows, tokens), len(weight))
+        buffer = x.new_empty(len(weight) * min(rows, tokens))
         x, weight = operand(x), operand(weight)
-        transposed = weight.T
+        turned = weight.T.contiguous()
         for start in range(0, tokens, rows):
             part = slice(start, min(start + rows, tokens))
-            logits = buffer[: part.stop - start]
-            product(x[part], transposed, logits, bias)
-            here = targets[part].unsqueeze(1)
-            logits -= logits.amax(dim=1, keepdim=True)
-            loss -= logits.gather(1, here).sum()
-            total = logits.exp_().sum(dim=1, keepdim=True)
+            count = part.stop - start
+            # A column for each token: the weights, which are large, stay as they are.
+            logits = buffer[: len(weight) * count].view(len(weight), count)
+            product(weight, x[part].T, logits)
+            here = targets[part].unsqueeze(0)
+            logits += bias.unsqueeze(1)
+            logits -= logits.amax(dim=0)
+            loss -= logits.gather(0, here).sum()
+            total = logits.exp_().sum(dim=0, keepdim=True)
             loss += total.log().sum()
             # From here on the block holds the gradient of the loss: softmax minus one-hot.
             logits /= total
-            logits.scatter_add_(1, here, -torch.ones_like(total))
-            d_bias += logits.sum(dim=0)
+            logits.scatter_add_(0, here, -torch.ones_like(total))
+            d_bias += logits.sum(dim=1)
             delta = operand(logits)
-            product(delta, weight, d_x[part])
-            product(delta.T, x[part], d_weight, d_weight)
+            product(delta, x[part], d_weight, add=True)
+            d_x[part] = product(turned, delta, d_x.new_empty(len(turned), count)).T
         ctx.save_for_backward(d_x, d_weight, d_bias)
         return loss / tokens
 

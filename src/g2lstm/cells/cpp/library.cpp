@@ -1,6 +1,7 @@
 // What Python calls; type 0 is float, 1 bfloat16, 2 double.
 #include "attention.h"
 #include "lstm.h"
+#include "product.h"
 
 template <class F> void by_type(int type, F f) {
   if (type == 0) f(0.f, 0.f);
@@ -62,6 +63,10 @@ void drop_weights(int type, i64 rows, i64 columns, void* weight, Drop drop) {
 #pragma omp parallel for
     for (i64 r = 0; r < rows; r++) drop.row(w + r * columns, w + r * columns, r, 0, columns);
   });
+}
+void product(int type, i64 m, i64 k, i64 columns, const void* a, const void* b, float* c, int add) {
+  if (type == 0) Product<float>{m, k, columns}.run((const float*)a, (const float*)b, c, add);
+  else Product<BFloat16>{m, k, columns}.run((const BFloat16*)a, (const BFloat16*)b, c, add);
 }
 // inputs, states, gradients: arrays of pointers in the order of the structures in attention.h.
 void attention_forward(int type, const AttentionSizes* z, double tau, const void* projected, Noise<double> first,

@@ -1,0 +1,85 @@
+"""What the trainings of all language models have in common: one stream of text, read in chunks.
+
+One step is one chunk of truncated BPTT; the step after the last chunk of an epoch is the
+validation.
+"""
+
+from g2lstm.lm.evaluate import batchify, nats_per_token
+from g2lstm.precision import full
+from g2lstm.training.run import TrainingRun
+from g2lstm.training.tensors import part
+
+
+class StreamTraining(TrainingRun):
+    """A training run on a text in columns, whose state is carried from chunk to chunk.
+
+    A subclass has ``step()`` and validates in ``_end_epoch()``.
+
+    Parameters
+    ----------
+    job : the complete training job, see :func:`g2lstm.config.complete_job`
+    model, optimiser : on ``device``
+    corpus : :class:`g2lstm.data.corpus.Corpus`
+    folder : the run's checkpoint folder; the best model so far is kept there
+    device : torch device
+    """
+
+    scalars = (*TrainingRun.scalars, "steps")
+
+    def __init__(self, job, model, optimiser, corpus, folder, device):
+        super().__init__(job, model, optimiser, folder, device)
+        self.train_data = batchify(corpus.splits["train"], self.settings["batch"], device)
+        self.valid_data = batchify(corpus.splits["valid"], job["valid_batch"], device)
+        self._start_epoch()
+
+    @property
+    def chunk(self):
+        """Steps and batch of a usual chunk."""
+        return self.settings["bptt"], self.settings["batch"]
+
+    @property
+    def progress(self):
+        """Where the run stands, in words."""
+        return f"epoch {self.epoch} of {self.schedule['epochs']}, row {self.position}"
+
+    def _start_epoch(self):
+        self.position, self.steps = 0, 0
+        self.state_of_rows = self.model.initial_state(self.settings["batch"])
+        self._start_sums()
+
+    def _read(self, length):
+        """Run the model over the next ``length`` rows, or what is left.
+
+        Returns its hidden states, before and after dropout, and the tokens to predict.
+        """
+        stop = min(self.position + length, len(self.train_data) - 1)
+        x = self.train_data[self.position : stop]
+        targets = self.train_data[self.position + 1 : stop + 1]
+        raw, dropped, state = self.model(x, self.state_of_rows)
+        self.state_of_rows = [(h.detach(), c.detach()) for h, c in state]
+        self.position, self.steps = stop, self.steps + 1
+        return raw, dropped, targets
+
+    @full()
+    def _validate(self):
+        """Return the cross-entropy of the validation text, nats a token."""
+        self.model.eval()
+        loss = nats_per_token(self.model, self.valid_data)
+        self.model.train()
+        self._check_finite(loss)
+        return loss
+
+    def state(self):
+        """Return ``(tensors, meta)`` that :meth:`restore` needs to go on bit for bit."""
+        tensors, meta = super().state()
+        for k, (h, c) in enumerate(self.state_of_rows):
+            tensors |= {f"rows.{k}.h": h.clone(), f"rows.{k}.c": c.clone()}
+        return tensors, meta
+
+    def restore(self, tensors, meta):
+        """Take up the state of a checkpoint."""
+        super().restore(tensors, meta)
+        rows = part(tensors, "rows.", self.device)
+        self.state_of_rows = [
+            (rows[f"{k}.h"], rows[f"{k}.c"]) for k in range(len(self.state_of_rows))
+        ]
