@@ -72,12 +72,17 @@ def library(dtype):
     return found
 
 
-def product(a, b, out, add=False):
-    """Write ``a · b`` to ``out``, or add it; ``out`` is contiguous and float32.
+def product(a, b, out=None, add=False):
+    """Write ``a · b`` to ``out``, or add it; without ``out`` return it in the type of both.
 
-    The operands are float32 or bfloat16; sums are float32. On AMD's CPUs this takes half the time
-    of PyTorch's float32 product, whose library knows their 512-bit vectors not.
+    ``out`` is contiguous and float32, as are the sums; the operands are float32 or bfloat16. On
+    AMD's CPUs this takes half the time of PyTorch's float32 product, whose library does not use
+    vectors of 512 bits there.
     """
+    if out is None:
+        if a.dtype != torch.float32:
+            return torch.mm(a, b)
+        out = a.new_empty(len(a), b.shape[1])
     a, b = a.contiguous(), b.contiguous()
     library(a.dtype).product(
         TYPES[a.dtype], len(a), *b.shape, a.data_ptr(), b.data_ptr(), out.data_ptr(), add
@@ -106,7 +111,7 @@ class _LSTM(torch.autograd.Function):
         rows = x.reshape(steps * batch, inputs).to(operands)
         weight_ih, recurrent = weight_ih.to(operands), weight_hh.to(state).contiguous()
         bias = bias.to(state).contiguous()
-        projected = _product(rows, weight_ih.T)
+        projected = product(rows, weight_ih.T)
         # Gates may take the place of what they are computed from, element by element.
         gates = projected if operands == state else projected.to(state)
         h = torch.empty(steps + 1, batch, padded, dtype=operands)
@@ -141,24 +146,17 @@ class _LSTM(torch.autograd.Function):
         )  # fmt: skip
         d_x = None
         if ctx.needs_input_grad[0]:
-            d_x = _product(delta, weight_ih).view(steps, batch, -1)
+            d_x = product(delta, weight_ih).view(steps, batch, -1)
         turned = delta.T.contiguous()
         before = h[:-1].flatten(0, 1)[:, :hidden]
-        d_weight_hh = _product(turned, before).to(state)
+        d_weight_hh = product(turned, before).to(state)
         if ctx.drop.limit:
             compiled.drop_weights(
                 TYPES[operands], *d_weight_hh.shape, d_weight_hh.data_ptr(), ctx.drop
             )
-        d_weight_ih = _product(turned, rows)
+        d_weight_ih = product(turned, rows)
         gradients = (d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias)
         return *(None if g is None else g.to(kind) for g in gradients), None, None, None, None
-
-
-def _product(a, b):
-    """Return ``a · b`` in the type of both."""
-    if a.dtype == torch.float32:
-        return product(a, b, a.new_empty(len(a), b.shape[1]))
-    return torch.mm(a, b)
 
 
 def named_noise(noise):

@@ -5,6 +5,7 @@ from torch import nn
 
 from g2lstm.cells.gates import GatePolicy, scaled, training_noise
 from g2lstm.nmt import kernels
+from g2lstm.training.linear import linear
 
 
 class AttentionLayer(nn.Module):
@@ -40,7 +41,7 @@ class AttentionLayer(nn.Module):
 
     def keys(self, annotations):
         """Return the encoder's part of the attention's hidden layer, same shape."""
-        return torch.nn.functional.linear(annotations, self.weight_key, self.bias_key)
+        return linear(annotations, self.weight_key, self.bias_key)
 
     def forward(self, words, source):
         """Run over a target sequence.
@@ -48,7 +49,7 @@ class AttentionLayer(nn.Module):
         ``words`` (steps, batch, inputs), ``source`` a :class:`g2lstm.nmt.model.Source`. Returns the
         hidden states (steps, batch, hidden) and the contexts (steps, batch, annotation).
         """
-        projected = torch.nn.functional.linear(words, self.weight_ih, self.bias)
+        projected = linear(words, self.weight_ih, self.bias)
         first, second = (self._noise(*words.shape[:2], words.device) for _ in range(2))
         return self.kernel(
             projected, source.h0, source.annotations, source.keys, source.mask, self.weight_hh,

@@ -8,6 +8,7 @@ from torch import nn
 
 from g2lstm import config
 from g2lstm.cells import GatePolicy, LSTMLayer
+from g2lstm.cells.kernels import product
 from g2lstm.compress.model_file import load_model
 from g2lstm.nmt.layers import (
     AttentionLayer,
@@ -17,6 +18,7 @@ from g2lstm.nmt.layers import (
     reverse_within,
 )
 from g2lstm.nmt.pieces import pieces
+from g2lstm.training.linear import linear
 from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
 
@@ -146,7 +148,8 @@ class TranslationModel(nn.Module):
         """Return the read-out's hidden layer (..., embedding) of the last decoder layer's output,
         the previous words' embeddings and the contexts.
         """
-        hidden = torch.tanh(self.readout(torch.cat([y, words, contexts], dim=-1)))
+        inputs = torch.cat([y, words, contexts], dim=-1)
+        hidden = torch.tanh(linear(inputs, self.readout.weight, self.readout.bias))
         return dropped(hidden, self.readout_dropout, self.training)
 
     def negative_log_likelihood(self, source, target, lengths):
@@ -233,14 +236,14 @@ class _Output:
     """
 
     def __init__(self, layer):
-        self.weight = torch.cat([layer.weight, layer.bias.unsqueeze(1)], 1).T
+        self.weight = torch.cat([layer.weight, layer.bias.unsqueeze(1)], 1).T.contiguous()
         self.logits = layer.weight.new_empty(0, len(layer.weight))
 
     def __call__(self, hidden):
         if len(self.logits) < len(hidden):
             self.logits = self.logits.new_empty(len(hidden), self.logits.shape[1])
         logits = self.logits[: len(hidden)]
-        return torch.mm(F.pad(hidden, (0, 1), value=1.0), self.weight, out=logits)
+        return product(F.pad(hidden, (0, 1), value=1.0), self.weight, logits)
 
 
 def build_model(job, vocabulary):

@@ -5,7 +5,7 @@ from ctypes import c_void_p
 import torch
 from torch.autograd.function import once_differentiable
 
-from g2lstm.cells.native import TYPES, AttentionSizes, library, named_noise
+from g2lstm.cells.native import TYPES, AttentionSizes, library, named_noise, product
 
 
 def attention_lstm(
@@ -64,12 +64,12 @@ class _AttentionLSTM(torch.autograd.Function):
         )  # fmt: skip
         d_annotations = torch.bmm(weights.permute(1, 2, 0), d_contexts.transpose(0, 1))
         d_first = delta[:, 0]
-        flat_first, flat_second = d_first.flatten(0, 1), delta[:, 1].flatten(0, 1)
+        to_first, to_second = (delta[:, k].flatten(0, 1).T.contiguous() for k in range(2))
         before, between = h[0:-1:2].flatten(0, 1), h[1::2].flatten(0, 1)
         return (
-            d_first, d_h, d_annotations, d_keys, None, flat_first.T @ before,
-            d_query.flatten(0, 1).T @ between, d_score.sum(0), flat_second.T @ between,
-            flat_second.T @ contexts.flatten(0, 1), d_bias, None, None, None,
+            d_first, d_h, d_annotations, d_keys, None, product(to_first, before),
+            product(d_query.flatten(0, 1).T, between), d_score.sum(0), product(to_second, between),
+            product(to_second, contexts.flatten(0, 1)), d_bias, None, None, None,
         )  # fmt: skip
 
 
