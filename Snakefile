@@ -42,18 +42,16 @@ include: "workflow/rules/paper.smk"
 rule all:
     default_target: True
     input:
-        published_files(settings()["preset"], TASKS),
+        published((*TASKS, *SPARSE)),
     localrule: True
 
 
-# The halves of the paper, each without the other.
-rule language_model:
-    input:
-        published_files(settings()["preset"], ["lm"]),
-    localrule: True
+# The halves of the paper, each without the other, and the papers on structured sparsity.
+for target, tasks in TARGETS.items():
 
-
-rule translation:
-    input:
-        published_files(settings()["preset"], TRANSLATION),
-    localrule: True
+    rule:
+        name:
+            target
+        input:
+            published(tasks),
+        localrule: True

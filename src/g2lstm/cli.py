@@ -70,7 +70,8 @@ def _add_data_verbs(verbs):
     verb.add_argument("--mirror", help="folder asked before the network")
     verb.add_argument("--record", required=True, help="output; the files go beside it")
 
-    verb = _verb(verbs, "prepare", work.prepare, "Make the corpus of the language model.")
+    verb = _verb(verbs, "prepare", work.prepare, "Make the corpus of a language model.")
+    verb.add_argument("--task", required=True)
     verb.add_argument("--source", required=True, type=json.loads, help="JSON: corpus, synthetic")
     verb.add_argument("--raw", nargs="?", help="record of the fetched data set")
     verb.add_argument("--corpus", required=True, help="output")
@@ -104,6 +105,11 @@ def _add_model_verbs(verbs):
     verb.add_argument("--splits", required=True, nargs="+", choices=["valid", "test"])
     verb.add_argument("--plain", required=True, nargs="+", help="output: records without cache")
     verb.add_argument("--cache", required=True, nargs="+", help="output: records with cache")
+
+    verb = _verb(verbs, "export", work.export, "Make a sparse model small; its perplexity.")
+    _add_result(verb)
+    verb.add_argument("--exported", required=True, help="output: the small model")
+    verb.add_argument("--record", required=True, help="output")
 
     verb = _verb(verbs, "translate", work.translate, "BLEU of a translation model.")
     _add_result(verb)
@@ -157,7 +163,7 @@ def _add_paper_verbs(verbs):
     verb.add_argument("--provenance", required=True, help="output: commit, device ... of each")
 
     verb = _verb(verbs, "table", work.table, "Make a table as .tex, .csv, .md and .png.")
-    verb.add_argument("--number", required=True, help="such as 3 or S1")
+    verb.add_argument("--table", required=True, help="such as table3, tableS1, sparse_pruning")
     verb.add_argument("--provenance", required=True, nargs="+", help="CSV of aggregate")
     verb.add_argument("--stem", required=True, help="output without suffix")
     _add_summary(verb)
@@ -190,10 +196,12 @@ def _add_paper_verbs(verbs):
     _add_layout(verb)
 
     verb = _verb(verbs, "comparison", work.comparison, "Set every cell beside print.")
+    verb.add_argument("--paper", required=True, help="as in resources/published.yaml")
     verb.add_argument("--output", required=True)
     _add_summary(verb)
 
-    verb = _verb(verbs, "claims", work.claims, "Judge the paper's claims on our numbers.")
+    verb = _verb(verbs, "claims", work.claims, "Judge a paper's claims on our numbers.")
+    verb.add_argument("--paper", required=True, help="as in resources/claims.yaml")
     verb.add_argument("--output", required=True)
     _add_summary(verb)
 

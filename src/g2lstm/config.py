@@ -12,7 +12,7 @@ import yaml
 
 from g2lstm.checks import check_across, check_schema
 from g2lstm.errors import UserError
-from g2lstm.tasks import TASKS
+from g2lstm.tasks import SPARSE, TASKS
 
 ROOT = Path(__file__).parents[2]
 PRESETS = ROOT / "workflow" / "presets"
@@ -29,6 +29,10 @@ def resolve(user, preset=None):
     preset = preset or user.get("preset", "demo")
     try:
         config = _merge(_read_preset(preset), _typed({**user, "preset": preset}))
+        # A preset or a user leaves a task out by giving nothing for its section.
+        config = {
+            key: config[key] for key in config if key not in SPARSE or config[key] is not None
+        }
         check_schema(config, read_schema())
         config = _fill(config, read_schema())
     except RecursionError:
@@ -71,17 +75,22 @@ def describe(config):
     """
     preset = resolve({}, config["preset"])
     labels, reduced = {}, config["reduced"]
-    for task in TASKS:
-        section, original = config[task], preset[task]
+    for task in tasks_of(config):
+        section, original = config[task], preset.get(task, {"label": None})
         labels[task] = section["label"]
         deciding = {name for name in section if name not in ("label", "settings", "gates")}
-        if any(section[name] != original[name] for name in deciding) or any(
+        if any(section[name] != original.get(name) for name in deciding) or any(
             config[name] != preset[name] for name in ("variants", "precision")
         ):
             reduced = True
             if section["label"] == original["label"]:
                 labels[task] += ", changed from the preset"
     return labels, reduced
+
+
+def tasks_of(config):
+    """Return the tasks of a configuration: those of the paper, and others that have a section."""
+    return [*TASKS, *(task for task in SPARSE if task in config)]
 
 
 def training_job(config, task, variant, seed, stage):
@@ -91,13 +100,16 @@ def training_job(config, task, variant, seed, stage):
     """
     section = config[task]
     complete = {
-        "gate": config["variants"][variant],
         "model": section["model"],
         "optimisation": section["optimisation"],
         "schedule": section[stage],
         "precision": config["precision"],
     }
-    if task == "lm":
+    if task in SPARSE:
+        complete["method"] = section["methods"][variant]
+    else:
+        complete["gate"] = config["variants"][variant]
+    if "valid_batch" in section["evaluation"]:
         complete["valid_batch"] = section["evaluation"]["valid_batch"]
     return {
         "task": task,
@@ -124,7 +136,10 @@ def _job_schema(task, stage):
         "schedule": section[stage],
         "precision": read_schema()["properties"]["precision"],
     }
-    if task == "lm":
+    if task in SPARSE:
+        parts["method"] = {}  # of a kind, not of a key: given in full
+        del parts["gate"]
+    if "valid_batch" in section["evaluation"]["properties"]:
         parts["valid_batch"] = section["evaluation"]["properties"]["valid_batch"]
     return {"properties": parts}
 

@@ -7,7 +7,7 @@ complete configuration; paths are relative to the folder that has ``results/``.
 from itertools import product
 from typing import NamedTuple
 
-from g2lstm.tasks import GATE_FIGURES, STAGES, TABLE_TASKS, TASKS, TRANSLATION
+from g2lstm.tasks import GATE_FIGURES, SPARSE, STAGES, TABLE_TASKS, TASKS, TRANSLATION
 
 GATES = "gates"  # the mode of a record of gates
 LM_MODES = ("plain", "cache")
@@ -57,15 +57,20 @@ class Record(NamedTuple):
     mode: str
 
 
+def variants(config, task):
+    """Return the names of the models that a task compares."""
+    return config[task]["methods"] if task in SPARSE else config["variants"]
+
+
 def runs(config, task):
     """Return all training runs of a task."""
-    found = product(config["variants"], config["seeds"], STAGES[task])
+    found = product(variants(config, task), config["seeds"], STAGES[task])
     return [Run(config["preset"], task, *names) for names in found]
 
 
 def model_records(config, run):
     """Return the records of a run's model that tables and figures are made of."""
-    if run.stage != STAGES[run.task][-1]:
+    if run.task in SPARSE or run.stage != STAGES[run.task][-1]:
         return [_record(run, "original", "plain")]
     modes = LM_MODES if run.task == "lm" else [f"beam{config[run.task]['evaluation']['beam']}"]
     settings = ["original", *config[run.task]["settings"]]
@@ -123,14 +128,17 @@ def published_files(config, tasks):
     tables = [name for name, about in TABLE_TASKS.items() if set(about) <= set(tasks)]
     curves = [
         f"learning-curve-{task}-{variant}-s{seed}"
-        for task, variant, seed in product(tasks, config["variants"], config["seeds"])
+        for task in tasks
+        for variant, seed in product(variants(config, task), config["seeds"])
     ]
     figures = [name for name, (task, _) in GATE_FIGURES.items() if task in tasks]
     if "lm" in tasks:
         curves += ["rank-curve", "rounding-curve"]
     if "de-en" in tasks:
         figures.append("figure2")
-    pages = ["comparison", "claims"] if set(tasks) == set(TASKS) else []
+    pages = ["comparison", "claims"] if set(tasks) >= set(TASKS) else []
+    if set(SPARSE) & set(tasks):
+        pages += ["sparse_comparison", "sparse_claims"]
     files = [
         *(f"{name}.{suffix}" for name, suffix in product(tables, TABLE_SUFFIXES)),
         *(f"{name}.{suffix}" for name, suffix in product(curves, CURVE_SUFFIXES)),

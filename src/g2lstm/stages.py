@@ -13,7 +13,10 @@ from g2lstm.data.parallel import ParallelCorpus
 from g2lstm.errors import UserError
 from g2lstm.gates.recording import record_language_model, record_translation
 from g2lstm.lm import model as lm_model
+from g2lstm.lm import stacked
 from g2lstm.lm.evaluate import evaluate as evaluate_splits
+from g2lstm.lm.evaluate import evaluate_sparse
+from g2lstm.lm.stacked_train import StackedTraining
 from g2lstm.lm.train import LMTraining
 from g2lstm.nmt import model as nmt_model
 from g2lstm.nmt.evaluate import compare_variants, evaluate_translation
@@ -27,7 +30,8 @@ from g2lstm.records import (
     write_record,
     write_text,
 )
-from g2lstm.tasks import STAGE_VERSION
+from g2lstm.sparsify.export import export_model
+from g2lstm.tasks import SPARSE, STAGE_VERSION, TRANSLATION
 from g2lstm.training import device, loop
 from g2lstm.training.folder import BEST, checkpoint_folder, locked
 from g2lstm.training.tensors import load_tensors
@@ -77,8 +81,10 @@ def train(
 def _training(job, corpus, folder, chosen, initial):
     """Return what the loop drives: a new run of the job's task."""
     complete = config.complete_job(job)
-    if job["task"] != "lm":
+    if job["task"] in TRANSLATION:
         return NMTTraining(complete, ParallelCorpus.load(corpus), folder, chosen)
+    if job["task"] in SPARSE:
+        return StackedTraining(complete, Corpus.load(corpus), folder, chosen)
     tensors = None if initial is None else load_tensors(initial)[0]
     return LMTraining(complete, Corpus.load(corpus), folder, chosen, tensors)
 
@@ -118,6 +124,38 @@ def evaluate(
             },
         )
         write_provenance(records[mode], started, **device.facts(chosen))
+
+
+def export(model, corpus, labels, settings, exported, record, device_name="auto", threads=None):
+    """Export the small model of a sparse one, evaluate it, and write its record.
+
+    Parameters
+    ----------
+    exported, record : output files
+    settings : the section ``evaluation`` of a sparse task
+    other parameters : as of :func:`evaluate`
+    """
+    chosen = device.choose(device_name, threads)
+    started = time.monotonic()
+    text = Corpus.load(corpus)
+    structure, sizes = export_model(model, exported)
+    network, _ = stacked.read_exported(exported, chosen)
+    splits = {name: text.splits[name] for name in ("valid", "test")}
+    metrics = evaluate_sparse(network, splits, settings)
+    write_record(
+        record,
+        {
+            **labels,
+            "kind": "evaluation",
+            "setting": "original",
+            "mode": "plain",
+            "metrics": metrics,
+            "size": {**structure.facts(), **sizes},
+            "evaluation": settings,
+            "data": _hashes(corpus, model),
+        },
+    )
+    write_provenance(record, started, **device.facts(chosen))
 
 
 def translate(
@@ -221,7 +259,7 @@ def _summary(job, training):
         "stage": job["stage"],
         "seed": job["seed"],
         "job": job,
-        "epochs" if job["task"] == "lm" else "validations": len(history),
+        "validations" if job["task"] in TRANSLATION else "epochs": len(history),
         "best_epoch": best[-1]["epoch"] if best else 0,
         "stopped": training.stopped,
         "history": history,

@@ -46,6 +46,7 @@ def prepare(options):
         options.record,
         raw_dir=Path(options.raw).parent if options.raw else None,
         synthetic=options.source.get("synthetic"),
+        task=options.task,
     )
 
 
@@ -91,6 +92,16 @@ def evaluate(options):
             model, options.corpus, labels, options.settings, options.splits,
             {"plain": plain, "cache": cache}, options.device, options.threads, made_from,
         )  # fmt: skip
+
+
+def export(options):
+    """Write the small model of a sparse one and its record."""
+    from g2lstm import stages
+
+    stages.export(
+        options.model, options.corpus, options.labels, options.settings, options.exported,
+        options.record, options.device, options.threads,
+    )  # fmt: skip
 
 
 def translate(options):
@@ -170,7 +181,7 @@ def table(options):
     from g2lstm.paper.tables import write_table
 
     write_table(
-        options.number, options.summary, options.provenance, PUBLISHED, options.layout,
+        options.table, options.summary, options.provenance, PUBLISHED, options.layout,
         options.stem,
     )  # fmt: skip
 
@@ -223,14 +234,14 @@ def comparison(options):
     """Write comparison.md."""
     from g2lstm.paper.comparison import write_comparison
 
-    write_comparison(options.summary, PUBLISHED, options.layout, options.output)
+    write_comparison(options.summary, PUBLISHED, options.layout, options.output, options.paper)
 
 
 def claims(options):
     """Write claims.md."""
     from g2lstm.paper.claims import write_claims
 
-    write_claims(options.summary, PUBLISHED, CLAIMS, options.layout, options.output)
+    write_claims(options.summary, PUBLISHED, CLAIMS, options.layout, options.output, options.paper)
 
 
 def page(options):

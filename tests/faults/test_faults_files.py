@@ -143,7 +143,7 @@ def test_a_table_is_the_old_one_or_the_new_one(tmp_path, disk, capsys, fault, wo
         found = ["--summary", tmp_path / "summary.csv", "--provenance", tmp_path / "provenance.csv"]
         made = ["--records", *evaluations, corpus, "--trainings", trained, *found]
         assert main(list(map(str, ["aggregate", *made]))) == 0
-        wanted = ["--number", 3, "--layout", json.dumps(DEMO), "--stem", disk.path / "table3"]
+        wanted = ["--table", "table3", "--layout", json.dumps(DEMO), "--stem", disk.path / "table3"]
         return main(list(map(str, ["table", *wanted, *found])))
 
     assert write(0.0) == 0

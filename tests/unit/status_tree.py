@@ -4,7 +4,7 @@ import json
 
 from g2lstm import config, plan
 from g2lstm.records import file_sha256, write_record
-from g2lstm.tasks import STAGE_VERSION, TASKS
+from g2lstm.tasks import STAGE_VERSION, TRANSLATION
 from g2lstm.training.folder import CURRENT, HISTORY, checkpoint_folder
 
 
@@ -13,8 +13,9 @@ class Tree:
 
     def __init__(self, root, settings):
         self.root, self.settings = root, settings
-        self.runs = [run for task in TASKS for run in plan.runs(settings, task)]
-        for task in TASKS:
+        tasks = config.tasks_of(settings)
+        self.runs = [run for task in tasks for run in plan.runs(settings, task)]
+        for task in tasks:
             self.write(self.corpus(task), f"corpus of {task}")
 
     def write(self, path, text):
@@ -72,5 +73,7 @@ class Tree:
 
 def entry(run, number):
     """A line of the history of a run; every validation takes 90 seconds."""
-    place = {"epoch": number} if run.task == "lm" else {"epoch": 0.5, "updates": 5000 * number}
+    place = {"epoch": number}
+    if run.task in TRANSLATION:
+        place = {"epoch": 0.5, "updates": 5000 * number}
     return {**place, "valid_perplexity": 100.0 - number, "seconds": 90.0, "best": True}

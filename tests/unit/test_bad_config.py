@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from g2lstm import config
+from g2lstm import config, plan
 from g2lstm.errors import UserError
 from g2lstm.records import canonical_json
-from g2lstm.tasks import TASKS
+from g2lstm.tasks import STAGES
 
 DEMO = config.resolve({}, "demo")
 NUMBERS = [
@@ -65,10 +65,9 @@ def outcome(user):
     assert json.loads(canonical_json(found)) == found
     canonical_json(found).encode()
     json.dumps(config.describe(found), ensure_ascii=False).encode()
-    for task in TASKS:
-        stages = ("train", "finetune") if task == "lm" else ("train",)
-        for variant in found["variants"]:
-            for stage in stages:
+    for task in config.tasks_of(found):
+        for variant in plan.variants(found, task):
+            for stage in STAGES[task]:
                 job = config.training_job(found, task, variant, found["seeds"][0], stage)
                 complete = config.complete_job(json.loads(canonical_json(job)))
                 assert complete["model"] == found[task]["model"]

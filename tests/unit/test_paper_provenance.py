@@ -48,7 +48,7 @@ def table(tmp_path, records, trainings, number=7):
     summary, provenance = tmp_path / "summary.csv", tmp_path / "provenance.csv"
     run("aggregate", **paths, summary=[summary], provenance=[provenance])
     run(
-        "table", number=[number], summary=[summary], provenance=[provenance],
+        "table", table=[f"table{number}"], summary=[summary], provenance=[provenance],
         layout=[json.dumps(DEMO)], stem=[tmp_path / "table"],
     )  # fmt: skip
     return (tmp_path / "table.md").read_text(), (tmp_path / "table.tex").read_text()

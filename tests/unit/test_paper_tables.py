@@ -147,7 +147,9 @@ def test_unknown_setting_or_table_is_named(tmp_path):
     with pytest.raises(UserError, match="no column svd63"):
         build(tmp_path, [record], layout, 3)
     with pytest.raises(UserError, match="no table8"):
-        write_table(8, [write_summary_of(tmp_path, [record])], [], PUBLISHED, DEMO, tmp_path / "t")
+        write_table(
+            "table8", [write_summary_of(tmp_path, [record])], [], PUBLISHED, DEMO, tmp_path / "t"
+        )
 
 
 AWKWARD = "50% of A_B & C#1 {x} $y$ ~ ^ \\ [z] <t> | *s*"
@@ -210,7 +212,7 @@ def test_wrapped_lines_fit_and_lose_no_word():
 def test_write_table_writes_four_files_and_the_same_bytes_again(tmp_path):
     summary = write_summary_of(tmp_path, printed_evaluations(PRINTED))
     for name in ("a", "b"):
-        write_table(3, [summary], [], PUBLISHED, DEMO, tmp_path / name)
+        write_table("table3", [summary], [], PUBLISHED, DEMO, tmp_path / name)
     for suffix in (".tex", ".csv", ".md", ".png"):
         one, other = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
         assert one.read_bytes() == other.read_bytes()
@@ -218,7 +220,7 @@ def test_write_table_writes_four_files_and_the_same_bytes_again(tmp_path):
 
 def test_nothing_touches_the_edge_of_the_picture(tmp_path):
     summary = write_summary_of(tmp_path, printed_evaluations(PRINTED))
-    write_table(3, [summary], [], PUBLISHED, DEMO, tmp_path / "t")
+    write_table("table3", [summary], [], PUBLISHED, DEMO, tmp_path / "t")
     pixels = image.imread(tmp_path / "t.png")[:, :, :3]
     edges = [pixels[:9], pixels[-9:], pixels[:, :9], pixels[:, -9:]]
     assert all(np.all(edge == 1.0) for edge in edges)

@@ -10,7 +10,7 @@ import yaml
 from project import ROOT
 
 from g2lstm import config
-from g2lstm.tasks import TASKS, TRANSLATION
+from g2lstm.tasks import SPARSE, TASKS, TRANSLATION
 
 
 def job_counts(output):
@@ -25,17 +25,20 @@ def test_dry_run_of_every_preset(snakemake, preset):
     assert run.returncode == 0, run.stderr
     settings = config.resolve({}, preset)
     runs = len(settings["variants"]) * len(settings["seeds"])
+    sparse = [task for task in SPARSE if task in settings]
+    small = sum(len(settings[task]["methods"]) for task in sparse) * len(settings["seeds"])
     jobs = job_counts(run.stdout)
-    assert jobs["train"] == runs * 4  # two stages of the language model, two pairs
+    assert jobs["train"] == runs * 4 + small  # two stages of the language model, two pairs
+    assert jobs.get("export", 0) == small
     assert jobs["evaluate"] == runs * 2
     assert jobs[f"evaluate_compressed_{preset}"] == runs
     assert jobs["translate"] == runs * 2
     for pair in TRANSLATION:
         assert jobs[f"translate_compressed_{preset}_{pair}"] == runs
     assert jobs["gates"] == runs * 3
-    assert jobs["aggregate"] == 3
-    assert jobs["table"] == 10
-    corpora = {settings[task]["corpus"] for task in TASKS}
+    assert jobs["aggregate"] == 3 + len(sparse)
+    assert jobs["table"] == 10 + len(sparse)
+    corpora = {settings[task]["corpus"] for task in (*TASKS, *sparse)}
     assert jobs.get("fetch", 0) == len(corpora - {"synthetic"})
 
 
@@ -62,7 +65,7 @@ def test_a_key_that_does_not_fit_the_other_presets_does_no_harm(snakemake):
 
 def test_two_seeds_train_twice_as_much(snakemake):
     run = snakemake("--dry-run", "--config", "seeds=[1,2]")
-    assert job_counts(run.stdout)["train"] == 24
+    assert job_counts(run.stdout)["train"] == 30
 
 
 def test_training_has_no_time_limit_where_nobody_ends_it(snakemake):

@@ -8,7 +8,18 @@ from g2lstm import config as g2config
 from g2lstm import plan
 from g2lstm.errors import UserError
 from g2lstm.records import canonical_json
-from g2lstm.tasks import GATE_FIGURES, STAGE_VERSION, STAGES, TABLE_TASKS, TASKS, TRANSLATION
+from g2lstm.tasks import (
+    GATE_FIGURES,
+    METHODS,
+    SPARSE,
+    STAGE_VERSION,
+    STAGES,
+    TABLE_TASKS,
+    TASKS,
+    TRANSLATION,
+)
+
+TARGETS = {"language_model": ["lm"], "translation": TRANSLATION, "sparse": SPARSE}
 
 
 @cache
@@ -27,13 +38,15 @@ def settings(preset=None):
 
 wildcard_constraints:
     preset="|".join(g2config.presets()),
-    variant="baseline|sharpened|g2",
+    variant="|".join(("baseline", "sharpened", "g2", *METHODS)),
     seed=r"\d+",
-    task="|".join(TASKS),
+    task="|".join((*TASKS, *SPARSE)),
+    words="|".join(("lm", *SPARSE)),
+    method="|".join(METHODS),
     pair="|".join(TRANSLATION),
     stage="|".join(STAGES["lm"]),
     beam=r"\d+",
-    number="|".join(name.removeprefix("table") for name in TABLE_TASKS),
+    table="|".join(TABLE_TASKS),
 
 
 # Properties of the machine, not of a preset: the same for all jobs.
@@ -90,7 +103,8 @@ def mirror_option():
 
 def task_of(wildcards):
     """Return the section of the configuration of a job's task, and the task's name."""
-    task = wildcards.get("task") or wildcards.get("pair") or "lm"
+    names = (wildcards.get(name) for name in ("task", "pair", "words"))
+    task = next(filter(None, names), "lm")
     return settings(wildcards.preset)[task], task
 
 
@@ -155,7 +169,8 @@ def compressions(wildcards, output):
 
 def labels(wildcards):
     """Return what identifies a result of a model in its record, as JSON."""
-    found = {name: wildcards[name] for name in ("preset", "variant")}
+    variant = wildcards.get("variant") or wildcards.method
+    found = {"preset": wildcards.preset, "variant": variant}
     found |= {"task": task_of(wildcards)[1], "seed": int(wildcards.seed)}
     found["stage"] = wildcards.get("stage", "train")
     return canonical_json(found)
@@ -168,8 +183,9 @@ def significance_labels(wildcards):
 
 
 def evaluation_settings(wildcards):
-    """Return the section lm.evaluation, as JSON, without what only the tables use."""
-    return canonical_json(plan.evaluation_settings(settings(wildcards.preset), "lm"))
+    """Return the section evaluation of a task on words, as JSON, without what tables use."""
+    task = task_of(wildcards)[1]
+    return canonical_json(plan.evaluation_settings(settings(wildcards.preset), task))
 
 
 def translation_settings(wildcards):
@@ -240,7 +256,15 @@ def summaries(tasks, file="summary"):
 
 def table_inputs(file):
     """Return the function that gives a file of each of the tasks that a table is about."""
-    return lambda wildcards: summaries(TABLE_TASKS[f"table{wildcards.number}"], file)(wildcards)
+    return lambda wildcards: summaries(TABLE_TASKS[wildcards.table], file)(wildcards)
+
+
+def judged(wildcards):
+    """Return the paper that a comparison or a page of claims is about, and its tasks."""
+    if wildcards.kind.startswith("sparse_"):
+        tasks = g2config.tasks_of(settings(wildcards.preset))
+        return "lobacheva2020", [task for task in tasks if task in SPARSE]
+    return "g2lstm", TASKS
 
 
 def published_files(preset, tasks):
@@ -248,10 +272,16 @@ def published_files(preset, tasks):
     return plan.published_files(settings(preset), tasks)
 
 
+def published(tasks):
+    """Return what goes into print of those of ``tasks`` that the chosen preset has."""
+    found = [task for task in g2config.tasks_of(settings()) if task in tasks]
+    return published_files(settings()["preset"], found)
+
+
 def document_files(wildcards):
     """Return the tables and figures of the compiled document, in the order of the paper."""
-    suffixes = (".tex", ".pdf")
+    suffixes, tasks = (".tex", ".pdf"), g2config.tasks_of(settings(wildcards.preset))
     return sorted(
-        (file for file in published_files(wildcards.preset, TASKS) if file.endswith(suffixes)),
+        (file for file in published_files(wildcards.preset, tasks) if file.endswith(suffixes)),
         key=lambda file: ("table" not in Path(file).name, "S" in file, "figure" not in file, file),
     )

@@ -24,12 +24,12 @@ rule prepare:
     input:
         raw=raw_text,
     output:
-        corpus="results/{preset}/data/lm/corpus.safetensors",
-        record="results/{preset}/data/lm/corpus.json",
+        corpus="results/{preset}/data/{words}/corpus.safetensors",
+        record="results/{preset}/data/{words}/corpus.json",
     log:
-        "logs/{preset}/data/lm/prepare.log",
+        "logs/{preset}/data/{words}/prepare.log",
     benchmark:
-        "benchmarks/{preset}/data/lm/prepare.jsonl"
+        "benchmarks/{preset}/data/{words}/prepare.jsonl"
     conda:
         "../../envs/data.yaml"
     resources:
@@ -38,9 +38,9 @@ rule prepare:
     params:
         source=corpus_source,
     message:
-        "prepare the language-model corpus of {wildcards.preset}"
+        "prepare the corpus of {wildcards.words} ({wildcards.preset})"
     shell:
-        "python -m g2lstm prepare --source {params.source:q} --raw {input.raw}"
+        "python -m g2lstm prepare --task {wildcards.words} --source {params.source:q} --raw {input.raw}"
         " --corpus {output.corpus} --record {output.record} &> {log}"
 
 

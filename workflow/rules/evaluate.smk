@@ -100,6 +100,38 @@ for preset in usable_presets():
             EVALUATE
 
 
+# A sparse model is evaluated as the small one that it can be made into.
+rule export:
+    input:
+        corpus="results/{preset}/data/{words}/corpus.safetensors",
+        model="results/{preset}/{words}/{method}/s{seed}/train/model.safetensors",
+    output:
+        exported="results/{preset}/{words}/{method}/s{seed}/train/exported.safetensors",
+        record="results/{preset}/{words}/{method}/s{seed}/train/eval/original.plain.json",
+    log:
+        "logs/{preset}/{words}/{method}/s{seed}/train/eval/original.log",
+    benchmark:
+        "benchmarks/{preset}/{words}/{method}/s{seed}/train/eval/original.jsonl"
+    conda:
+        "../../envs/torch.yaml"
+    threads: threads("evaluate")
+    resources:
+        gpu=gpus(),
+        device=settings()["device"],
+        runtime=asked("evaluate", "runtime"),
+        mem_mb=asked("evaluate", "mem_mb"),
+    params:
+        labels=labels,
+        settings=evaluation_settings,
+    message:
+        "export and evaluate {wildcards.words} {wildcards.method}, seed {wildcards.seed}"
+        " ({wildcards.preset})"
+    shell:
+        "python -m g2lstm export --model {input.model} --corpus {input.corpus}"
+        " --labels {params.labels:q} --settings {params.settings:q} --exported {output.exported}"
+        " --record {output.record} --device {resources.device} --threads {threads} &> {log}"
+
+
 rule translate:
     input:
         corpus="results/{preset}/data/{pair}/corpus.safetensors",

@@ -25,14 +25,12 @@ rule table:
         summaries=table_inputs("summary"),
         provenance=table_inputs("provenance"),
     output:
-        tex="paper_tables/{preset}/table{number}.tex",
-        md="paper_tables/{preset}/table{number}.md",
-        csv=report(
-            "paper_tables/{preset}/table{number}.csv", labels=table_labels("numbers"), **TABLE
-        ),
-        png=report("paper_tables/{preset}/table{number}.png", labels=table_labels("image"), **TABLE),
+        tex="paper_tables/{preset}/{table}.tex",
+        md="paper_tables/{preset}/{table}.md",
+        csv=report("paper_tables/{preset}/{table}.csv", labels=table_labels("numbers"), **TABLE),
+        png=report("paper_tables/{preset}/{table}.png", labels=table_labels("image"), **TABLE),
     log:
-        "logs/{preset}/paper/table{number}.log",
+        "logs/{preset}/paper/{table}.log",
     localrule: True
     conda:
         "../../envs/paper.yaml"
@@ -40,9 +38,9 @@ rule table:
         layout=table_layout,
         stem=subpath(output.tex, strip_suffix=".tex"),
     message:
-        "table {wildcards.number} of {wildcards.preset}"
+        "{wildcards.table} of {wildcards.preset}"
     shell:
-        "python -m g2lstm table --number {wildcards.number} --summary {input.summaries}"
+        "python -m g2lstm table --table {wildcards.table} --summary {input.summaries}"
         " --provenance {input.provenance} --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
@@ -159,22 +157,24 @@ rule saturation_sketch:
 
 rule against_print:
     input:
-        summaries=summaries(TASKS),
+        summaries=lambda wildcards: summaries(judged(wildcards)[1])(wildcards),
     output:
         text="paper_tables/{preset}/{kind}.md",
     log:
         "logs/{preset}/paper/{kind}.log",
     wildcard_constraints:
-        kind="comparison|claims",
+        kind="(sparse_)?(comparison|claims)",
     localrule: True
     conda:
         "../../envs/paper.yaml"
     params:
         layout=table_layout,
+        paper=lambda wildcards: judged(wildcards)[0],
+        verb=lambda wildcards: wildcards.kind.removeprefix("sparse_"),
     message:
         "{wildcards.kind} of {wildcards.preset}"
     shell:
-        "python -m g2lstm {wildcards.kind} --summary {input.summaries}"
+        "python -m g2lstm {params.verb} --paper {params.paper} --summary {input.summaries}"
         " --layout {params.layout:q} --output {output.text} &> {log}"
 
 
@@ -192,7 +192,7 @@ rule page:
     log:
         "logs/{preset}/paper/{kind}-page.log",
     wildcard_constraints:
-        kind="comparison|claims",
+        kind="(sparse_)?(comparison|claims)",
     localrule: True
     conda:
         "../../envs/paper.yaml"

@@ -7,6 +7,7 @@ SUBJECTS = {  # tasks that a result is about -> folder
     ("en-de",): "English-German",
     TRANSLATION: "Both directions of translation",
     TASKS: "All tasks",
+    ("word-ptb-small",): "Sparse language models",
 }
 FIGURES = {
     "figure1": "Baseline, first transition of the decoder",
@@ -25,8 +26,8 @@ FIGURES = {
 def table_labels(form):
     """Return the function that gives the labels of a table; ``form``: image or numbers."""
     return lambda wildcards: {
-        "table": wildcards.number,
-        "about": TABLES[f"table{wildcards.number}"].title,
+        "table": wildcards.table.removeprefix("table"),
+        "about": TABLES[wildcards.table].title,
         "shown as": form,
     }
 
@@ -44,7 +45,7 @@ def figure_labels(form, figure="{figure}"):
 TABLE = {
     "caption": "../report/table.rst",
     "category": "Tables",
-    "subcategory": lambda wildcards: SUBJECTS[TABLE_TASKS[f"table{wildcards.number}"]],
+    "subcategory": lambda wildcards: SUBJECTS[TABLE_TASKS[wildcards.table]],
 }
 FIGURE = {
     "caption": "../report/gates.rst",

@@ -28,7 +28,7 @@ TOLERANCE = 0.01  # of published numbers of pairs, for versions of the tokeniser
 SIDES = ("source", "target")
 
 
-def prepare_language_model(source, output, record, raw_dir=None, synthetic=None):
+def prepare_language_model(source, output, record, raw_dir=None, synthetic=None, task="lm"):
     """Write the corpus file ``output`` of a language model and its deterministic ``record``.
 
     ``source`` is 'synthetic', with the settings ``synthetic`` {"seed", "tokens": {split: n},
@@ -50,7 +50,7 @@ def prepare_language_model(source, output, record, raw_dir=None, synthetic=None)
         record,
         {
             "kind": "corpus",
-            "task": "lm",
+            "task": task,
             "corpus": source,
             "tokens": {split: len(corpus.splits[split]) for split in SPLITS},
             "vocabulary": corpus.vocabulary_size,

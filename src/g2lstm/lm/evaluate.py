@@ -95,3 +95,16 @@ def evaluate(model, splits, settings):
         for split, metrics in results.items():
             cached[split]["tuned"] = {**pair, **metrics}
     return plain, cached
+
+
+def evaluate_sparse(model, splits, settings):
+    """Return the metrics of ``model``, any language model, on ``splits`` (name -> token ids).
+
+    ``settings``: ``valid_batch`` and ``test_batch``, columns of each split.
+    """
+    device = next(model.parameters()).device
+    streams = {
+        split: read_stream(model, batchify(tokens, settings[f"{split}_batch"], device), False)
+        for split, tokens in splits.items()
+    }
+    return {split: summarise(stream.log_probability) for split, stream in streams.items()}

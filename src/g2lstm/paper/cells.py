@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from g2lstm.errors import UserError
 from g2lstm.paper.gate_table import GATE_TABLE
+from g2lstm.paper.sparse import SPARSE_TABLES
 from g2lstm.paper.spec import BEAM, VARIANTS, Column, TableSpec
 from g2lstm.paper.translation import TRANSLATION_TABLES
 
@@ -85,8 +86,15 @@ LANGUAGE_MODEL_TABLES = {
 
 
 TABLES = dict(
-    sorted((LANGUAGE_MODEL_TABLES | TRANSLATION_TABLES | {"tableS3": GATE_TABLE}).items())
+    sorted((LANGUAGE_MODEL_TABLES | TRANSLATION_TABLES | {"tableS3": GATE_TABLE}).items()),
+    **SPARSE_TABLES,
 )
+
+
+def tables_of(paper):
+    """Return the tables of a paper: name in print -> ours."""
+    found = {spec.printed or name: name for name, spec in TABLES.items() if spec.paper == paper}
+    return {printed: name for printed, name in found.items() if not printed.startswith("tableS")}
 
 
 def scale(layout):
@@ -222,7 +230,8 @@ def _runs(table_id, layout, instead):
 
 def _run(wanted, layout):
     """Return the key of a run in :func:`values_by_run`, with the layout's convention and beam."""
-    if wanted["metric"] == "perplexity" and layout["convention"] == "as_published":
+    published = wanted["task"] == "lm" and layout["convention"] == "as_published"
+    if published and wanted["metric"] == "perplexity":
         wanted = {**wanted, "metric": "perplexity_as_published"}
     if wanted["mode"] == BEAM:
         wanted = {**wanted, "mode": f"{BEAM}{layout['beam'][wanted['task']]}"}

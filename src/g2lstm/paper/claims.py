@@ -11,6 +11,7 @@ from g2lstm.paper.cells import (
     measured_cells,
     printed_value,
     resolve_columns,
+    tables_of,
 )
 from g2lstm.paper.gate_claims import gate_numbers, gate_predicates
 from g2lstm.paper.predicates import (
@@ -23,10 +24,12 @@ from g2lstm.paper.predicates import (
     evaluate,
     split_parts,
 )
-from g2lstm.paper.published import read_claims, read_tables
+from g2lstm.paper.published import PAPER, read_claims, read_tables
 from g2lstm.paper.render import markdown_escape
 from g2lstm.paper.spec import PRINTED_CORPORA
 from g2lstm.records import write_text
+
+GATES_NOTE = " or, as `gates`, over the gates of the decoder's first transition, German-English"
 
 
 @dataclass(frozen=True)
@@ -38,22 +41,25 @@ class Result:
     parts: tuple = ()
 
 
-def write_claims(summary_paths, published_path, claims_path, layout, output):
-    """Write ``claims.md``: each claim of the paper, with its outcome in print and for our runs.
+def write_claims(summary_paths, published_path, claims_path, layout, output, paper=PAPER):
+    """Write ``claims.md``: each claim of a paper, with its outcome in print and for our runs.
 
     Claims about figures of gates get the predicates of :mod:`g2lstm.paper.gate_claims`.
     """
-    published, summary = read_tables(published_path), read_summaries(summary_paths)
-    mean = our_numbers(published, summary, layout)
+    published, summary = read_tables(published_path, paper), read_summaries(summary_paths)
+    mean = our_numbers(published, summary, layout, paper)
     seeds = sorted(summary["seed"].dropna().unique())
-    by_seed = [our_numbers(published, summary[_of_seed(summary, seed)], layout) for seed in seeds]
+    by_seed = [
+        our_numbers(published, summary[_of_seed(summary, seed)], layout, paper) for seed in seeds
+    ]
     of_gates = gate_predicates(synthetic=corpus_of(summary, "de-en") == "synthetic")
     claims = [
         {**claim, "expr": claim["expr"] or of_gates.get(claim["id"])}
-        for claim in read_claims(claims_path)
+        for claim in _with_sizes(read_claims(claims_path, paper))
     ]
     results = [(claim, judge(claim, mean, by_seed)) for claim in claims]
-    sections = [*_header(layout), _result_table(results), "## Predicates", _predicates(results)]
+    header = _header(layout, gates=paper == PAPER)
+    sections = [*header, _result_table(results), "## Predicates", _predicates(results)]
     write_text(output, "\n\n".join(sections) + "\n")
 
 
@@ -62,28 +68,36 @@ def _of_seed(summary, seed):
     return (summary["seed"] == seed).fillna(True).astype(bool)
 
 
-def our_numbers(published, summary, layout):
+def our_numbers(published, summary, layout, paper=PAPER):
     """Return what the predicates see: :func:`our_tables`, and the numbers of gates as ``gates``."""
-    return {**our_tables(published, summary, layout), "gates": gate_numbers(summary)}
+    tables = our_tables(published, summary, layout, paper)
+    return {**tables, "gates": gate_numbers(summary)} if paper == PAPER else tables
 
 
-def our_tables(published, summary, layout):
+def our_tables(published, summary, layout, paper=PAPER):
     """Return table -> row -> column -> number with the printed ids and our rounded means.
 
     A cell without a run is :class:`Missing`. Rows of other systems keep the printed numbers where
     our corpus is that of print; on another corpus no comparison with them has a meaning.
     """
+    ours = tables_of(paper)
     return {
-        table_id: _our_rows(table_id, table, summary, layout)
-        for table_id, table in published.items()
+        printed_id: _our_rows(ours.get(printed_id), table, summary, layout)
+        for printed_id, table in published.items()
     }
 
 
 def _our_rows(table_id, table, summary, layout):
+    if table_id is None:
+        return {row: dict.fromkeys(cells, Missing()) for row, cells in table["rows"].items()}
     spec = TABLES[table_id]
     cells = measured_cells(table_id, summary, layout)
     columns = resolve_columns(table_id, layout)
-    same = [task for task in spec.tasks if corpus_of(summary, task) == PRINTED_CORPORA[task][0]]
+    same = [
+        task
+        for task in spec.tasks
+        if not spec.beside and corpus_of(summary, task) == PRINTED_CORPORA[task][0]
+    ]
 
     def number(row_id, column_id, printed):
         if column_id == "group":
@@ -132,12 +146,22 @@ def _merge(mean, seeds):
     return Verdict(UNDECIDED, mean.numbers) if len(decided) > 1 else mean
 
 
-def _header(layout):
+def _with_sizes(claims):
+    """Yield claims; one about small and large models is also judged on the small ones alone."""
+    both, small = "('small', 'large')", "('small',)"
+    for claim in claims:
+        yield claim
+        if both in (claim["expr"] or ""):
+            expression = claim["expr"].replace(both, small)
+            yield {**claim, "id": f"{claim['id']}, small model", "expr": expression}
+
+
+def _header(layout, gates):
     lines = [
         "# Claims of the paper",
         f"Preset: **{markdown_escape(layout['label'])}**.",
     ]
-    if corpora := corpora_text(layout, PRINTED_CORPORA):
+    if corpora := corpora_text(layout, layout["corpora"]):
         lines.append(f"Data: {markdown_escape(corpora)}.")
     if layout["reduced"]:
         lines.append(
@@ -145,13 +169,13 @@ def _header(layout):
             "holds or fails here says nothing about the paper's own scale."
         )
     lines.append(
-        "Each sentence is a predicate over the tables (means over seeds, rounded as in print) or, "
-        "as `gates`, over the gates of the decoder's first transition, German-English. It "
-        "holds when all its parts, (a), (b) and so on, hold; each part has its own verdict, so "
-        "that an ordering can be told from an exact difference. The parts are spelt out below the "
-        "table. Undecided: a number is missing, or the seeds disagree. Both verdicts, in print and "
-        "on our numbers, are those of the predicate, whatever the sentence's own wording says of "
-        "it; a remark marks the predicates that the printed numbers contradict."
+        "Each sentence is a predicate over the tables (means over seeds, rounded as in print)"
+        f"{GATES_NOTE if gates else ''}. It holds when all its parts, (a), (b) and so on, hold; "
+        "each part has its own verdict, so that an ordering can be told from an exact difference. "
+        "The parts are spelt out below the table. Undecided: a number is missing, or the seeds "
+        "disagree. Both verdicts, in print and on our numbers, are those of the predicate, "
+        "whatever the sentence's own wording says of it; a remark marks the predicates that the "
+        "printed numbers contradict."
     )
     return lines
 

@@ -9,27 +9,27 @@ from g2lstm.paper.cells import (
     number_text,
     printed_value,
     resolve_columns,
+    tables_of,
 )
 from g2lstm.paper.names import OURS
-from g2lstm.paper.published import doubts_of, read_tables
+from g2lstm.paper.published import PAPER, doubts_of, read_tables
 from g2lstm.paper.render import markdown_escape
 from g2lstm.records import write_text
 
 
-def write_comparison(summary_paths, published_path, layout, output):
+def write_comparison(summary_paths, published_path, layout, output, paper=PAPER):
     """Write ``comparison.md``: mean, deviation and n of ours, print, difference, for every cell.
 
     Printed cells of our tables that have no run are listed as not run; rows of other systems, which
     the tables only quote, are not compared, and appendix tables have no print. Doubts about printed
     numbers are footnotes.
     """
-    published, summary = read_tables(published_path), read_summaries(summary_paths)
+    published, summary = read_tables(published_path, paper), read_summaries(summary_paths)
     notes = []
     parts = [_header(layout)]
     parts += [
-        _table_part(table_id, published[table_id], summary, layout, notes)
-        for table_id in TABLES
-        if table_id in published
+        _table_part(table_id, published[printed_id], summary, layout, notes)
+        for printed_id, table_id in tables_of(paper).items()
     ]
     parts.append("\n".join(f"[^{number}]: {note}" for number, note in enumerate(notes, 1)))
     write_text(output, "\n\n".join(part for part in parts if part) + "\n")
@@ -76,7 +76,8 @@ def _table_part(table_id, published, summary, layout, notes):
             values, column = cells[row_id, column_id], columns[column_id]
             names = _column_names(published, column_id, column.title)
             rows.append(_line(OURS[row_id], names, values, column, printed, mark))
-    title = f"## Table {table_id.removeprefix('table')}: {published['caption']}"
+    number = (spec.printed or table_id).removeprefix("table")
+    title = f"## Table {number}: {published['caption']}"
     corpora = corpora_text(layout, spec.tasks)
     data = f"Data of ours: {markdown_escape(corpora)}." if rows and corpora else ""
     parts = (title, data, _measured(rows), _not_run(not_run))

@@ -14,8 +14,9 @@ from g2lstm.config import complete_job
 from g2lstm.errors import UserError
 from g2lstm.paper.aggregate import read_summaries
 from g2lstm.paper.cells import VARIANTS, measured_cells, resolve_columns, scale
-from g2lstm.paper.style import COLUMN_WIDTH, LINES, STYLE, save
+from g2lstm.paper.style import COLUMN_WIDTH, LINES, SPARSE_LINES, STYLE, save
 from g2lstm.records import read_record
+from g2lstm.tasks import TRANSLATION
 
 
 def write_learning_curve(record_paths, layout, stem):
@@ -62,7 +63,7 @@ def _require_one_run(records):
 def _learning_curve(records, label):
     """Draw the history of one run; the epochs of the finetuning follow those of the training."""
     figure, axes = plt.subplots(figsize=(COLUMN_WIDTH, 2.3), layout="constrained")
-    name, colour, _ = LINES[records[0]["variant"]]
+    name, colour, _ = (LINES | SPARSE_LINES)[records[0]["variant"]]
     before = records[0]["history"][-1]["epoch"]
     history = [entry for record in records for entry in record["history"]]
     epochs = [
@@ -82,7 +83,8 @@ def _learning_curve(records, label):
     if epochs[-1] > before:
         edges = before + half, epochs[-1] + half
         axes.axvspan(*edges, color="#f0e442", alpha=0.25, lw=0, label="Finetuning")
-    ylabel = "Perplexity" if records[0]["task"] == "lm" else "Perplexity of sub-words"
+    sub_words = records[0]["task"] in TRANSLATION
+    ylabel = "Perplexity of sub-words" if sub_words else "Perplexity"
     axes.set(xlabel="Epoch", ylabel=ylabel, yscale="log")
     axes.set_xlim(epochs[0] - half, epochs[-1] + half)
     _title(axes, f"{name}, seed {records[0]['seed']}; {label}")

@@ -11,6 +11,9 @@ OURS = {
     "sharp_cache": "Sharpened sigmoid + cache",
     "g2_cache": "G²-LSTM + cache",
     "baseline": "Baseline",
+    "small_original": "Original",
+    "small_wn": "Pruning W+N",
+    "small_wgn": "Pruning W+G+N",
 }
 
 LITERATURE = {
@@ -34,6 +37,15 @@ LITERATURE = {
     "nmpt_lm": "NMPT + LM (Huang et al., 2017)",
     "actor_critic": "Actor-critic (Bahdanau et al., 2016)",
 }
+
+
+SIZES = {"small": "2 x 200", "large": "2 x 1500"}
+
+
+def printed_row_name(row_id):
+    """Return the name of a printed row of a paper on sparsity, with the size of its model."""
+    size, _, method = row_id.partition("_")
+    return f"{OURS[f'small_{method}']}, {SIZES[size]}"
 
 
 def row_name(row_id):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from g2lstm.paper.published import PAPER
+
 BEAM = "beam"  # stands for the mode of translation, whose beam the layout gives
 GATES_MODE = "gates"  # the mode of numbers about gate values
 VARIANTS = {
@@ -54,7 +56,9 @@ class TableSpec:
     these settings, ``paper`` (all matrices of the gates) or ``code`` (recurrent and context
     matrices). ``precision``: decimals of compressed columns. ``better``: ``lower`` or ``higher``.
     ``sparse``: groups and columns without any run are left out. ``note``: sentences for the
-    caption.
+    caption. ``paper`` and ``printed``: where the table stands in ``published.yaml``, the latter
+    empty where its name is the same; ``source`` says so in words. ``beside``: all printed rows are
+    quoted below ours.
     """
 
     title: str
@@ -69,6 +73,10 @@ class TableSpec:
     better: str = "lower"
     sparse: bool = False
     note: str = ""
+    paper: str = PAPER
+    printed: str = ""
+    source: str = ""
+    beside: bool = False
 
     def task_of(self, column):
         """Return the task of a column of a table whose rows have no task of their own."""

@@ -15,6 +15,11 @@ LINES = {  # variant -> name, colour (Okabe and Ito's palette), marker
     "sharpened": ("Sharpened sigmoid", "#D55E00", "s"),
     "g2": ("G²-LSTM", "#009E73", "^"),
 }
+SPARSE_LINES = {  # the same of the papers on sparsity
+    "original": ("Original", "#0072B2", "o"),
+    "pruning-wn": ("Pruning W+N", "#D55E00", "s"),
+    "pruning-wgn": ("Pruning W+G+N", "#009E73", "^"),
+}
 STYLE = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",

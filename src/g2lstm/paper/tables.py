@@ -25,7 +25,7 @@ from g2lstm.paper.cells import (
     values_by_run,
 )
 from g2lstm.paper.elements import Cell, Group, Table
-from g2lstm.paper.names import LITERATURE, row_name
+from g2lstm.paper.names import LITERATURE, printed_row_name, row_name
 from g2lstm.paper.provenance import provenance_notes, read_provenance_tables
 from g2lstm.paper.published import doubts_of, read_tables
 from g2lstm.paper.render import write_all
@@ -34,15 +34,15 @@ from g2lstm.paper.spec import BEAM, PRINTED_CORPORA
 QUOTED, DOUBTFUL = "\N{DAGGER}", "\N{DOUBLE DAGGER}"  # marks of printed rows and of their cells
 
 
-def write_table(number, summary_paths, provenance_paths, published_path, layout, stem):
-    """Write Table ``number`` as ``stem.tex``, ``stem.csv``, ``stem.md`` and ``stem.png``.
+def write_table(table_id, summary_paths, provenance_paths, published_path, layout, stem):
+    """Write a table such as ``table3``, ``tableS1`` or ``sparse_pruning``.
 
-    ``number`` is that of print, or ``S1``, ``S2``, ``S3`` for an appendix table. Where its numbers
-    come from stands below ``stem.md`` and in comments of ``stem.tex``. Raises UserError when the
+    The files are ``stem.tex``, ``stem.csv``, ``stem.md`` and ``stem.png``. Where its numbers come
+    from stands below ``stem.md`` and in comments of ``stem.tex``. Raises UserError when the
     pipeline has no such table or a file cannot be read.
     """
-    table_id = f"table{number}"
-    published = read_tables(published_path).get(table_id)
+    spec = table_spec(table_id)
+    published = read_tables(published_path, spec.paper).get(spec.printed or table_id)
     table = build_table(table_id, read_summaries(summary_paths), published, layout)
     rows = read_provenance_tables(provenance_paths)
     notes = provenance_notes(rows, shown_runs(table_id, layout))
@@ -65,6 +65,8 @@ def build_table(table_id, summary, published, layout):
     quoted, left_out = [], []
     if spec.compressed is not None:
         groups += _size_groups(table_id, summary, layout, columns)
+    elif published and spec.beside:
+        groups.append(_print_group(spec, published, columns))
     elif published:
         for task in spec.tasks:
             same = corpus_of(summary, task) == PRINTED_CORPORA[task][0]
@@ -198,24 +200,42 @@ def _literature_group(spec, published, columns, tasks):
     Cells whose printed numbers are in doubt are marked too.
     """
 
-    def cell(row_id, column_id, value):
-        column = columns[column_id]
-        if value is None or spec.task_of(column) not in tasks:
+    def cell(row_id, column_id):
+        if spec.task_of(columns[column_id]) not in tasks:
             return Cell(MISSING)
-        text = str(value) if isinstance(value, int) else f"{value:.{column.decimals}f}"
-        mark = DOUBTFUL if doubts_of(published, row_id, column_id) else ""
-        return Cell(text + column.unit + mark)
+        return _printed_cell(published, row_id, column_id, columns[column_id])
 
     rows = (
         (
             Cell(f"{LITERATURE[row_id]}{QUOTED}"),
-            *(cell(row_id, column_id, row[column_id]) for column_id in columns),
+            *(cell(row_id, column_id) for column_id in columns),
         )
-        for row_id, row in published["rows"].items()
+        for row_id in published["rows"]
         if row_id not in spec.rows
     )
     shown = (row for row in rows if any(cell.text != MISSING for cell in row[1:]))
     return Group("Existing results", tuple(shown))
+
+
+def _print_group(spec, published, columns):
+    """Return all rows of the printed table, with the marks of doubtful cells."""
+    rows = tuple(
+        (
+            Cell(printed_row_name(row_id)),
+            *(_printed_cell(published, row_id, name, columns[name]) for name in columns),
+        )
+        for row_id in published["rows"]
+    )
+    return Group(f"In print ({spec.source})", rows)
+
+
+def _printed_cell(published, row_id, column_id, column):
+    value = published["rows"][row_id][column_id]
+    if value is None:
+        return Cell(MISSING)
+    mark = DOUBTFUL if doubts_of(published, row_id, column_id) else ""
+    text = str(value) if isinstance(value, int) else f"{value:.{column.decimals}f}"
+    return Cell(text + column.unit + mark)
 
 
 def _literature_notes(groups, quoted, left_out):
@@ -241,7 +261,8 @@ def _literature_notes(groups, quoted, left_out):
 def _caption(table_id, layout, columns, cells):
     """Return the sentences: what, at which scale, over how many seeds, and what is bold."""
     spec, number = table_spec(table_id), table_id.removeprefix("table")
-    printed = f" (Table {number} of Li et al., 2018)" if number.isdigit() else ""
+    source = f"Table {number} of Li et al., 2018" if number.isdigit() else spec.source
+    printed = f" ({source})" if source else ""
     ranked = any(column.ranked for column in columns.values())
     sentences = [f"{spec.title}{printed}.", f"Preset {scale(layout)}."]
     if corpora := corpora_text(layout, spec.tasks):

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from g2lstm import plan
-from g2lstm.config import complete_job, training_job
+from g2lstm.config import complete_job, tasks_of, training_job
 from g2lstm.errors import UserError
 from g2lstm.hashes import FileHashes
 from g2lstm.locks import held
 from g2lstm.records import read_record
 from g2lstm.status.course import Course
-from g2lstm.tasks import STAGE_VERSION, TASKS
+from g2lstm.tasks import STAGE_VERSION
 from g2lstm.training.folder import CURRENT, LOCK, checkpoint_folder
 
 DONE, RUNNING, RESUMABLE, STALE, MISSING = STATES = (
@@ -43,7 +43,8 @@ class Survey:
     def __init__(self, config, folder="."):
         self.config, self.root = config, Path(folder)
         self.hashes = FileHashes(self.root)
-        planned = [run for task in TASKS for run in plan.runs(config, task)]
+        tasks = tasks_of(config)
+        planned = [run for task in tasks for run in plan.runs(config, task)]
         self._hash_at_once(planned)
         found = {}
         for run in planned:
@@ -51,13 +52,14 @@ class Survey:
             self._evaluations(found[run])
         self.hashes.save()
         self.runs = list(found.values())
-        self.files = self._present(plan.published_files(config, TASKS))
-        tests = [path for task in TASKS for path in plan.significance_records(config, task)]
+        self.files = self._present(plan.published_files(config, tasks))
+        tests = [path for task in tasks for path in plan.significance_records(config, task)]
         self.significance = self._present(tests)
 
     def _hash_at_once(self, planned):
         trained = [run.model for run in planned if (self.root / run.record).exists()]
-        corpora = [plan.corpus(self.config["preset"], task, "safetensors") for task in TASKS]
+        tasks = {run.task for run in planned}
+        corpora = [plan.corpus(self.config["preset"], task, "safetensors") for task in tasks]
         self.hashes.prepare(self.root / path for path in (*corpora, *trained))
 
     def _present(self, paths):

@@ -1,0 +1,86 @@
+"""The stacked LSTM language model of Zaremba et al. (2014), which the sparsification papers use."""
+
+import itertools
+
+import torch.nn.functional as F
+from torch import nn
+
+from g2lstm.cells import LSTMLayer
+from g2lstm.sparsify.export import load_exported
+from g2lstm.training.softmax import linear_cross_entropy
+from g2lstm.training.tensors import to_tensors
+
+
+class StackedLanguageModel(nn.Module):
+    """Embedding, LSTM layers, and a softmax with a matrix of its own.
+
+    Parameters: ``embedding.weight`` (vocabulary, embedding), those of ``lstm.{layer}``,
+    ``decoder.weight`` (vocabulary, hidden) and ``decoder.bias`` (vocabulary). All start uniform on
+    ±``init``, the biases of the LSTM at 0. ``dropout`` acts on the embedding and on the output of
+    each layer, with a new mask for each step.
+    """
+
+    def __init__(self, vocabulary, sizes, init=0.1, dropout=0.0):
+        """Make a model of ``sizes``: units of the embedding and of each layer."""
+        super().__init__()
+        self.dropout = dropout
+        self.embedding = nn.Embedding(vocabulary, sizes[0])
+        self.lstm = nn.ModuleList(LSTMLayer(*pair) for pair in itertools.pairwise(sizes))
+        self.decoder = nn.Linear(sizes[-1], vocabulary)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -init, init)
+        for layer in self.lstm:
+            nn.init.zeros_(layer.bias)
+
+    def initial_state(self, batch):
+        """Return the zero state of every layer for ``batch`` streams."""
+        return [layer.initial_state(batch) for layer in self.lstm]
+
+    def forward(self, tokens, state):
+        """Read a chunk of ``tokens`` (steps, batch) from ``state``.
+
+        Returns the last layer's hidden states before and after dropout, each (steps, batch,
+        hidden), and the new state.
+        """
+        x = self._drop(self.embedding(tokens))
+        new_state = []
+        for layer, layer_state in zip(self.lstm, state, strict=True):
+            raw, layer_state = layer(x, layer_state)
+            new_state.append(layer_state)
+            x = self._drop(raw)
+        return raw, x, new_state
+
+    def logits(self, x):
+        """Return the logits (..., vocabulary) of hidden states ``x`` (..., hidden)."""
+        return self.decoder(x)
+
+    def cross_entropy(self, x, targets):
+        """Return the mean cross-entropy (nats) of ``targets`` (steps, batch) given ``x``."""
+        return linear_cross_entropy(
+            x.flatten(0, 1), self.decoder.weight, self.decoder.bias, targets.flatten()
+        )
+
+    def _drop(self, x):
+        return F.dropout(x, self.dropout, self.training)
+
+
+def build_model(job, vocabulary):
+    """Make the model that a complete training job describes; see :mod:`g2lstm.config`."""
+    settings = job["model"]
+    sizes = [settings["embedding"], *[settings["hidden"]] * settings["layers"]]
+    return StackedLanguageModel(vocabulary, sizes, settings["init"], settings["dropout"])
+
+
+def read_exported(path, device):
+    """Read a file of :func:`g2lstm.sparsify.export.export_model` into a model in test mode.
+
+    Its layers have the neurons that are left. Returns it with its metadata.
+    """
+    arrays, meta = load_exported(path)
+    layers = sum(name.endswith("weight_hh") for name in arrays)
+    units = [arrays[f"lstm.{k}.weight_hh"].shape[1] for k in range(layers)]
+    vocabulary, embedding = arrays["embedding.weight"].shape
+    weights = to_tensors(arrays)
+    model = StackedLanguageModel(vocabulary, [embedding, *units]).to(weights["decoder.bias"].dtype)
+    model.load_state_dict(weights)
+    return model.to(device).eval(), meta

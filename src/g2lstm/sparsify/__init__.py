@@ -1,0 +1,1 @@
+"""Structured sparsification: weights, gates and neurons of an LSTM, learnt while it trains."""

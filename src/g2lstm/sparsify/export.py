@@ -1,0 +1,94 @@
+"""Really smaller models: neurons removed, constant gates folded, the rest dense or sparse.
+
+A matrix is stored as its rows and columns that are left, dense or as a bit mask with the values
+that are not zero, whichever is smaller. A constant gate has no row: its bias says what it is.
+"""
+
+import os
+
+import numpy as np
+
+from g2lstm.arrays import load_arrays, save_arrays
+from g2lstm.errors import UserError
+from g2lstm.sparsify.structure import read_structure
+
+VALUES, MASK, ROWS = ".values", ".mask", ".rows"
+
+
+def export_model(model_path, output_path):
+    """Write the small model of a sparse one; return its :class:`Structure` and its sizes.
+
+    Raises UserError when the model is missing, damaged or exported already.
+    """
+    arrays, meta = load_arrays(model_path)
+    if "sparse" in meta:
+        raise UserError(f"{model_path}: exported already; give the trained model")
+    structure = read_structure(arrays)
+    small = remove_neurons(arrays, structure)
+    stored = {}
+    for name, array in small.items():
+        stored |= _pack(name, array) if array.ndim == 2 else {name: array}
+    shapes = {name: array.shape for name, array in small.items() if array.ndim == 2}
+    save_arrays(output_path, stored, {**meta, "sparse": shapes})
+    sizes = {"dense_bytes": os.path.getsize(model_path), "file_bytes": os.path.getsize(output_path)}
+    return structure, sizes
+
+
+def load_exported(path):
+    """Read a file of :func:`export_model` as (dense arrays of the small model, meta)."""
+    stored, meta = load_arrays(path)
+    if "sparse" not in meta:
+        raise UserError(f"{path}: not an exported model; run the evaluation again")
+    parts = (VALUES, MASK, ROWS)
+    arrays = {name: array for name, array in stored.items() if not name.endswith(parts)}
+    for name, shape in meta["sparse"].items():
+        arrays[name] = _unpack(stored, name, shape)
+    return arrays, meta
+
+
+def remove_neurons(arrays, structure):
+    """Return the arrays of the model without its gone neurons, under the same names.
+
+    What came into a gone neuron goes with it, and an input that no gate reads.
+    """
+    small = dict(arrays)
+    for k, kept in enumerate(structure.neurons):
+        rows = np.tile(kept, 4)
+        small[f"lstm.{k}.bias"] = small[f"lstm.{k}.bias"][rows]
+        small[f"lstm.{k}.weight_ih"] = small[f"lstm.{k}.weight_ih"][rows]
+        small[f"lstm.{k}.weight_hh"] = small[f"lstm.{k}.weight_hh"][rows][:, kept]
+        reader = f"lstm.{k + 1}.weight_ih"
+        reader = reader if reader in small else "decoder.weight"
+        small[reader] = small[reader][:, kept]
+    read = small["lstm.0.weight_ih"].any(0)
+    small["lstm.0.weight_ih"] = small["lstm.0.weight_ih"][:, read]
+    small["embedding.weight"] = small["embedding.weight"][:, read]
+    return small
+
+
+def _pack(name, matrix):
+    """Return what is stored of a matrix: its rows that are not zero, dense or sparse."""
+    rows = matrix.any(1)
+    left = matrix[rows]
+    mask, values = _bits(left != 0), left[left != 0]
+    if mask.nbytes + values.nbytes < left.nbytes:
+        return {name + ROWS: _bits(rows), name + MASK: mask, name + VALUES: values}
+    return {name + ROWS: _bits(rows), name + VALUES: left.ravel()}
+
+
+def _unpack(stored, name, shape):
+    rows, values = _truths(stored[name + ROWS], shape[0]), stored[name + VALUES]
+    left = np.zeros(rows.sum() * shape[1], values.dtype)
+    mask = stored.get(name + MASK)
+    left[slice(None) if mask is None else _truths(mask, left.size)] = values
+    matrix = np.zeros(shape, values.dtype)
+    matrix[rows] = left.reshape(-1, shape[1])
+    return matrix
+
+
+def _bits(truths):
+    return np.packbits(truths, axis=None, bitorder="little")
+
+
+def _truths(bits, count):
+    return np.unpackbits(bits, count=count, bitorder="little").astype(bool)
