@@ -20,12 +20,12 @@ import torch
 import torch.nn.functional as F
 
 from comparison import Ratio, compare, record, row, timed, write_results
-from g2lstm import config
+from g2lstm import config, precision
 from g2lstm.cells import reference
 from g2lstm.data.corpus import Corpus
 from g2lstm.lm.model import build_model
 from g2lstm.training.optimiser import AveragingSGD
-from machine import facts, prepare
+from machine import facts, precisions, prepare
 
 VOCABULARY = 10_000
 LONGEST = 90  # rows of a chunk: four standard deviations above the mean length
@@ -49,14 +49,18 @@ def all_logits(model, x, targets):
     return F.cross_entropy(model.logits(x).flatten(0, 1), targets.flatten())
 
 
-def training_step(model, cross_entropy, settings):
-    """Return a contender: one update of ``model``, as in :class:`g2lstm.lm.train.LMTraining`."""
+def training_step(model, cross_entropy, settings, kind="float32"):
+    """Return a contender: one update of ``model``, as in :class:`g2lstm.lm.train.LMTraining`.
+
+    ``kind``: precision.
+    """
     optimiser = AveragingSGD(model.parameters(), settings["weight_decay"], settings["clip"])
     tokens = torch.randint(VOCABULARY, (settings["bptt"] + 1, settings["batch"]))
     rows = model.initial_state(settings["batch"])
 
     def run():
         nonlocal rows
+        precision.use(kind, "cpu")
         raw, dropped, state = model(tokens[:-1], rows)
         rows = [(h.detach(), c.detach()) for h, c in state]
         loss = cross_entropy(model, dropped, tokens[1:])
@@ -111,14 +115,16 @@ def main():
         [row("peak memory, GB", peak / 1e9, "<= 2.5")],
     )
     ours, slow = build_model(job, VOCABULARY), naive(build_model(job, VOCABULARY))
-    contenders = {
-        "naive": training_step(slow, all_logits, settings),
-        "ours": training_step(ours, type(ours).cross_entropy, settings),
+    contenders = {"naive float32": training_step(slow, all_logits, settings)}
+    contenders |= {
+        f"ours {kind}": training_step(ours, type(ours).cross_entropy, settings, kind)
+        for kind in precisions()
     }
+    ratios = [Ratio("naive float32", name, ">= 5") for name in contenders if "ours" in name]
     steps = compare(
         f"Training step of the paper's language model, {settings['bptt']} steps, batch "
-        f"{settings['batch']}, {VOCABULARY} words, float32",
-        "step", contenders, [Ratio("naive", "ours", ">= 5")], options.rounds,
+        f"{settings['batch']}, {VOCABULARY} words",
+        "step", contenders, ratios, options.rounds,
     )  # fmt: skip
     write_results(options.results / "lm_step.json", facts(), options.rounds, [steps, memory])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from g2lstm.cells import build, native
 from g2lstm.training import device
 
 HERE = Path(__file__).parent
@@ -24,6 +25,16 @@ def prepare(documentation):
     device.choose("cpu", options.threads)
     torch.manual_seed(0)
     return options
+
+
+def precisions():
+    """Return the precisions in which our kernels run here: bfloat16 where the C++ one has it."""
+    try:
+        native.library(torch.bfloat16)
+    except build.Unavailable as reason:
+        print(f"ours bfloat16: left out, {reason}", flush=True)
+        return ["float32"]
+    return ["float32", "bfloat16"]
 
 
 def facts():

@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 
 from comparison import Ratio, compare, record, row, timed, write_results
-from g2lstm import config
+from g2lstm import config, precision
 from g2lstm.cells import LSTMLayer, reference
 from g2lstm.nmt.beam import beam_search
 from g2lstm.nmt.model import build_model, decoder_step
 from g2lstm.nmt.reference import decode
 from g2lstm.training.adam import Adam
-from machine import facts, prepare
+from machine import facts, precisions, prepare
 from peer import joeynmt
 
 VOCABULARY, LENGTH, BATCH, BEAM = 25_000, 25, 64, 5
@@ -65,11 +65,12 @@ def loss_over_all_logits(model, source, tokens, lengths):
     return loss / len(lengths)
 
 
-def training_step(model, loss_of, tokens, lengths):
-    """Return a contender: one update of ``model``."""
+def training_step(model, loss_of, tokens, lengths, kind="float32"):
+    """Return a contender: one update of ``model`` in precision ``kind``."""
     optimiser = Adam(model.parameters(), CLIP)
 
     def step():
+        precision.use(kind, "cpu")
         model.train()
         loss = loss_of(model, model.encode(tokens, lengths), tokens, lengths)
         optimiser.zero_grad()
@@ -137,10 +138,14 @@ def measure(peer, job, rounds):
     tokens = torch.randint(2, VOCABULARY, (LENGTH, BATCH))
     lengths = torch.full((BATCH,), LENGTH)
     model, naive = build_model(job, VOCABULARY), naive_model(job)
+    ours = {
+        f"ours {kind}": training_step(model, loss_over_blocks, tokens, lengths, kind)
+        for kind in precisions()
+    }
     peer_training, peer_search = peer_contenders(peer)
     training = {
         "naive float32": training_step(naive, loss_over_all_logits, tokens, lengths),
-        "ours float32": training_step(model, loss_over_blocks, tokens, lengths),
+        **ours,
         **peer_training,
     }
     few = slice(NAIVE_SENTENCES)

@@ -3,7 +3,7 @@
 ========  ==================================================================================
 float32   all digits
 tf32      CUDA alone: its products round their operands to 10 binary digits
-bfloat16  LSTM layers and softmax round their operands to 7 binary digits, as they are stored
+bfloat16  LSTM layers, linear layers and softmax round their operands to 7 binary digits
 ========  ==================================================================================
 
 The setting holds for the process. Weights, cell states, optimiser and evaluation are float32.
