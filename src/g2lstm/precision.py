@@ -9,6 +9,7 @@ bfloat16  LSTM layers, linear layers and softmax round their operands to 7 binar
 The setting holds for the process. Weights, cell states, optimiser and evaluation are float32.
 """
 
+import functools
 from contextlib import contextmanager
 
 import torch
@@ -35,6 +36,13 @@ def full():
         yield
     finally:
         _allow_tf32(_precision == "tf32")
+
+
+@functools.cache
+def multiplies_bfloat16():
+    """Tell whether the CPU has instructions for products of bfloat16."""
+    found = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch 2.11 may have none
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def operands(dtype):

@@ -12,6 +12,7 @@ from g2lstm import config, stages
 from g2lstm.cells import LSTMLayer, kernels, native, trial
 from g2lstm.data.corpus import Corpus
 from g2lstm.errors import UserError
+from g2lstm.precision import product
 from g2lstm.training import checkpoint, loop
 from g2lstm.training.tensors import load_tensors, save_tensors
 
@@ -72,6 +73,9 @@ def test_a_run_begun_in_cpp_does_not_go_on_without_a_compiler(
 ):
     monkeypatch.setattr(native, "library", lambda kind: None)
     monkeypatch.setitem(kernels.KERNELS, "native", kernels.KERNELS["pytorch"])
+    monkeypatch.setattr(
+        native, "product", lambda a, b, out, add: product(a, b, out, out if add else None)
+    )
     begin(tmp_path, corpus, "auto")
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -306,3 +306,14 @@ def test_sentences_are_turned_round_within_their_length():
     turned = reorder(x, reverse_within(torch.tensor([4, 2]), 4))
     assert turned[:, 0, 0].tolist() == [3, 2, 1, 0]
     assert turned[:, 1, 0].tolist() == [1, 0, 2, 3]
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (3, 5, 7, 37), (2, 4, 9, 64)])
+def test_energies_are_those_of_the_definition(sizes):
+    n, k, source, attention = sizes
+    torch.manual_seed(0)
+    query, keys = torch.randn(n, k, attention), torch.randn(n, source, attention)
+    score = torch.randn(attention)
+    inner = torch.tanh(query.double().unsqueeze(2) + keys.double().unsqueeze(1))
+    found = kernels.energies(query, keys, score)
+    torch.testing.assert_close(found.double(), inner @ score.double(), rtol=0, atol=2e-5)

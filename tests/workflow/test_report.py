@@ -4,11 +4,15 @@ import base64
 import json
 import re
 import shutil
+from itertools import product
 
 import pytest
 from browser import visit
 from PIL import Image
 from project import ROOT, copy_project, run_snakemake
+
+from g2lstm import config, plan
+from g2lstm.tasks import SPARSE, TABLE_TASKS
 
 FIGURES = [*(f"figure{n}" for n in ("1", "1-second", "2", "3", "3-second", "4", "6"))]
 GATES = [*FIGURES, *(f"gates-{part}" for part in ("lm", "encoder", "decoder"))]
@@ -35,6 +39,16 @@ def expected(preset, tables, gates, tasks):
     return {
         f"paper_tables/{preset}/{name}" for name in [*names, "rank-curve.png", "rounding-curve.png"]
     }
+
+
+def expected_of_sparse_models():
+    """Return what stands in the demo's report of the papers on structured sparsity."""
+    settings = config.resolve({}, "demo")
+    tables = [name for name, (task, *_) in TABLE_TASKS.items() if task in SPARSE]
+    names = [f"{name}.{suffix}" for name, suffix in product(tables, ("csv", "png"))]
+    for task in SPARSE:
+        names += [f"learning-curve-{task}-{v}-s1.png" for v in plan.variants(settings, task)]
+    return {f"paper_tables/demo/{name}" for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +97,12 @@ def test_the_report_of_the_demo_holds_everything(demo, environment):
     report = make_report(demo, environment)
     results = embedded(report, "results")
     tables = (*range(1, 8), "S1", "S2", "S3")
-    pages = {f"paper_tables/demo/{name}.html" for name in ("comparison", "claims")}
-    assert set(results) == pages | expected("demo", tables, GATES, ("lm", "de-en", "en-de"))
+    pages = {
+        f"paper_tables/demo/{paper}{name}.html"
+        for paper, name in product(("", "sparse_"), ("comparison", "claims"))
+    }
+    wanted = pages | expected("demo", tables, GATES, ("lm", "de-en", "en-de"))
+    assert set(results) == wanted | expected_of_sparse_models()
     for path, result in results.items():
         assert result["labels"], path
         assert result["caption"].strip(), path
@@ -94,8 +112,11 @@ def test_the_report_of_the_demo_holds_everything(demo, environment):
         "Checked against print": ["Other"],
         "Compression": ["Language model"],
         "Gates": ["German-English", "Language model", "Sketch"],
-        "Learning curves": [*pairs, "Language model"],
-        "Tables": ["All tasks", "Both directions of translation", *pairs, "Language model"],
+        "Learning curves": [*pairs, "Language model", "Sparse language models"],
+        "Tables": [
+            *("All tasks", "Both directions of translation", *pairs, "Language model"),
+            "Sparse language models",
+        ],
     }
 
 

@@ -43,13 +43,17 @@ class Halves:
 
     def draw(self):
         """Return the numbers (rows, columns, 2), int16: uniform on all 65536 values."""
+        return self.words().view(torch.int16).unflatten(1, (self.columns, 2))
+
+    def words(self):
+        """Return the same, both numbers of a pair in one int32: (rows, columns)."""
         words = torch.empty(
             len(self.row_keys), self.columns, dtype=torch.int32, device=self.row_keys.device
         )
         rows = max(1, WORDS_IN_CACHE // self.columns)
         for part, row_keys in zip(words.split(rows), self.row_keys.split(rows), strict=True):
             _mix(torch.bitwise_xor(row_keys[:, None], self.column_keys[: self.columns], out=part))
-        return words.view(torch.int16).unflatten(1, (self.columns, 2))
+        return words
 
 
 class GumbelNoise:
@@ -64,13 +68,17 @@ class GumbelNoise:
         self.halves = Halves(steps * batch, hidden, device, seed)
         self.limit, self.eps = rounded(policy.p), policy.eps
 
-    def values(self, dtype):
-        """Return the noise (steps, batch, 2 · hidden), input gates first."""
+    def values(self, dtype, tau=1.0):
+        """Return the noise over ``tau``, (steps, batch, 2 · hidden), input gates first."""
         steps, batch, hidden = self.shape
-        drawn = self.halves.draw().view(steps, batch, hidden, 2).transpose(2, 3)
-        index = (drawn.int() - LOWEST).flatten()
-        table = noise_table(self.limit, self.eps, dtype, drawn.device)
-        return table.index_select(0, index).view(steps, batch, 2 * hidden)
+        words = self.halves.words()
+        index = words.new_empty(steps * batch, 2, hidden)
+        torch.bitwise_and(words, 0xFFFF, out=index[:, 0])
+        torch.bitwise_right_shift(words, 16, out=index[:, 1])
+        index[:, 1].bitwise_and_(0xFFFF)
+        # Negative numbers come first in the table, and last where the bits are read as positive.
+        table = noise_table(self.limit, self.eps, dtype, words.device).roll(LEVELS // 2) / tau
+        return table.index_select(0, index.flatten()).view(steps, batch, 2 * hidden)
 
 
 class WeightDrop:

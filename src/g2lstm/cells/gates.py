@@ -81,7 +81,7 @@ def folded(weight_ih, weight_hh, bias, noise, drop, tau):
     """
     if drop is not None:
         weight_hh = weight_hh * drop.factor(weight_hh.dtype)
-    values = None if noise is None else noise.values(bias.dtype).div_(tau)
+    values = None if noise is None else noise.values(bias.dtype, tau)
     return *scaled(tau, weight_ih, weight_hh, bias), values
 
 

@@ -47,6 +47,13 @@ def product(a, b, out, add=False):
     return stock_product(a, b, out, out if add else None)
 
 
+def multiplier(matrix):
+    """Return the function that writes ``a · matrix`` to its second argument; to be used often."""
+    if matrix.dtype == torch.float32 and choose(matrix.device.type) == "native":
+        return native.Packed(matrix).product
+    return lambda a, out: stock_product(a, matrix, out)
+
+
 def choose(device_type, dtype=torch.float32):
     """Return the name of the kernel for tensors of ``dtype`` on a kind of device.
 

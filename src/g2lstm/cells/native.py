@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from g2lstm.cells import build
 
+PANEL = 64  # columns, as in cpp/numbers.h
 TYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
 
 
@@ -59,17 +60,41 @@ def library(dtype):
         pointer, pointer,
     ]  # fmt: skip
     found.drop_weights.argtypes = [c_int, c_int64, c_int64, pointer, Drop]
+    found.pack.argtypes = [c_int, c_int64, c_int64, pointer, pointer]
     found.product.argtypes = [c_int, c_int64, c_int64, c_int64, pointer, pointer, pointer, c_int]
+    found.energies.argtypes = [c_int, *[c_int64] * 4, *[pointer] * 4]
     start = [c_int, POINTER(AttentionSizes), c_double, pointer]
     found.attention_forward.argtypes = [*start, Noise, Noise, pointer, pointer]
     found.attention_backward.argtypes = [*start, pointer, pointer, pointer, pointer]
-    functions = ("lstm_forward", "lstm_backward", "drop_weights", "product")
-    for name in (*functions, "attention_forward", "attention_backward"):
+    functions = ("lstm_forward", "lstm_backward", "drop_weights", "pack", "product")
+    for name in (*functions, "energies", "attention_forward", "attention_backward"):
         getattr(found, name).restype = None
     problem = found.unusable(TYPES[dtype])
     if problem:
         raise build.Unavailable(f"{dtype}: {problem.decode().splitlines()[0]}")
     return found
+
+
+class Packed:
+    """A matrix (K, columns), float32 or bfloat16, laid out to be multiplied from the left."""
+
+    def __init__(self, matrix):
+        matrix = matrix.contiguous()
+        self.length, self.columns = matrix.shape
+        even, panels = self.length + self.length % 2, -(-self.columns // PANEL)
+        self.panels = matrix.new_empty(panels * even * PANEL)
+        library(matrix.dtype).pack(
+            TYPES[matrix.dtype], *matrix.shape, matrix.data_ptr(), self.panels.data_ptr()
+        )
+
+    def product(self, a, out, add=False):
+        """Write ``a`` times this to ``out``, or add it; ``out`` is contiguous and float32."""
+        a, kind = a.contiguous(), self.panels.dtype
+        library(kind).product(
+            TYPES[kind], len(a), self.length, self.columns, a.data_ptr(), self.panels.data_ptr(),
+            out.data_ptr(), add,
+        )  # fmt: skip
+        return out
 
 
 def product(a, b, out=None, add=False):
@@ -83,11 +108,7 @@ def product(a, b, out=None, add=False):
         if a.dtype != torch.float32:
             return torch.mm(a, b)
         out = a.new_empty(len(a), b.shape[1])
-    a, b = a.contiguous(), b.contiguous()
-    library(a.dtype).product(
-        TYPES[a.dtype], len(a), *b.shape, a.data_ptr(), b.data_ptr(), out.data_ptr(), add
-    )
-    return out
+    return Packed(b).product(a, out, add)
 
 
 def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None):

@@ -10,17 +10,20 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from g2lstm.cells.gates import folded
-from g2lstm.precision import round_, rounded
+from g2lstm.precision import multiplies_bfloat16, round_, rounded
 
 
 def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None):
     """Same contract as :func:`g2lstm.cells.reference.lstm`; float32 or float64, any device.
 
-    Narrower ``operands`` are rounded, and multiplied in the type of ``x``: as exact as a product of
-    theirs with sums of that type, and no faster.
+    Where the CPU multiplies bfloat16 itself, products of such ``operands`` are PyTorch's, which
+    rounds their results to bfloat16. Elsewhere narrow operands are rounded and multiplied in the
+    type of ``x``: more exact, and no faster than float32.
     """
     weights = folded(weight_ih, weight_hh, bias, noise, drop, tau)
-    return _LSTM.apply(x, h0, c0, *weights, operands or x.dtype)
+    operands = operands or x.dtype
+    stored = operands if not x.is_cuda and multiplies_bfloat16() else x.dtype
+    return _LSTM.apply(x, h0, c0, *weights, operands, stored)
 
 
 def turned(array):
@@ -58,46 +61,57 @@ def backward_step(gates, c_old, tanh_c, d_h, d_c, delta):
 
 class _LSTM(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, h0, c0, weight_ih, weight_hh, bias, noise, operands):
+    def forward(ctx, x, h0, c0, weight_ih, weight_hh, bias, noise, operands, stored):
         steps, batch, inputs = x.shape
         hidden = weight_hh.shape[1]
-        rows = rounded(x.reshape(steps * batch, inputs), operands)
-        weight_ih, weight_hh = rounded(weight_ih, operands), rounded(weight_hh, operands)
-        projected = torch.addmm(bias, rows, weight_ih.T).view(steps, batch, 4 * hidden)
+
+        def operand(value):
+            return rounded(value, operands).to(stored)
+
+        rows = operand(x.reshape(steps * batch, inputs))
+        weight_ih, weight_hh = operand(weight_ih), operand(weight_hh)
+        projected = (torch.mm(rows, weight_ih.T) + bias).view(steps, batch, 4 * hidden)
         if noise is not None:
             projected[:, :, : 2 * hidden] += noise
         gates = turned(projected)
-        h = gates.new_empty(steps + 1, hidden, batch)
+        h = gates.new_empty(steps + 1, hidden, batch, dtype=stored)
         c = gates.new_empty(steps + 1, hidden, batch)
-        tanh_c = gates.new_empty(steps, hidden, batch)
-        h[0], c[0] = rounded(h0.T, operands), c0.T
+        tanh_c, h_exact = gates.new_empty(steps, hidden, batch), gates.new_empty(hidden, batch)
+        h[0], c[0] = operand(h0.T), c0.T
         for gate, h_old, h_new, c_old, c_new, tanh_new in zip(
             gates, h[:-1], h[1:], c[:-1], c[1:], tanh_c, strict=True
         ):
-            forward_step(gate.addmm_(weight_hh, h_old), c_old, c_new, tanh_new, h_new)
-            round_(h_new, operands)
+            if stored == gate.dtype:
+                gate.addmm_(weight_hh, h_old)
+            else:
+                gate += torch.mm(weight_hh, h_old)
+            forward_step(gate, c_old, c_new, tanh_new, h_exact)
+            round_(h_exact, operands)
+            h_new.copy_(h_exact)
         ctx.operands = operands
         ctx.save_for_backward(rows, weight_ih, weight_hh, gates, h, c, tanh_c)
-        return turned(h[1:]), turned(h[-1]), turned(c[-1])
+        return turned(h[1:]).to(x.dtype), turned(h[-1]).to(x.dtype), turned(c[-1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_y, grad_h, grad_c):
         rows, weight_ih, weight_hh, gates, h, c, tanh_c = ctx.saved_tensors
         steps, hidden, batch = tanh_c.shape
-        recurrent = turned(weight_hh)
-        delta = torch.empty_like(gates)
+        recurrent, kind = turned(weight_hh), grad_y.dtype
+        delta = torch.empty_like(gates[0])
+        deltas = torch.empty_like(gates, dtype=rows.dtype)
         grad_y, d_h, d_c = turned(grad_y), turned(grad_h), turned(grad_c)
         for t in reversed(range(steps)):
             d_h += grad_y[t]
-            backward_step(gates[t], c[t], tanh_c[t], d_h, d_c, delta[t])
-            round_(delta[t], ctx.operands)
-            torch.mm(recurrent, delta[t], out=d_h)
-        by_rows = turned(delta)
-        flat = by_rows.view(steps * batch, 4 * hidden)
+            backward_step(gates[t], c[t], tanh_c[t], d_h, d_c, delta)
+            round_(delta, ctx.operands)
+            deltas[t] = delta
+            d_h.copy_(torch.mm(recurrent, deltas[t]))
+        flat = turned(deltas).view(steps * batch, 4 * hidden)
         d_x = (flat @ weight_ih).view(steps, batch, -1) if ctx.needs_input_grad[0] else None
         d_weight_hh = flat.T @ turned(h[:-1]).view(steps * batch, hidden)
-        return d_x, d_h.T, d_c.T, flat.T @ rows, d_weight_hh, flat.sum(0), None, None
+        wide = (d_x, d_h.T, d_c.T, flat.T @ rows, d_weight_hh, flat.sum(0, dtype=kind))
+        return *(None if value is None else value.to(kind) for value in wide), None, None, None
 
 
 def _local_derivatives(gates, c_old, tanh_c):

@@ -13,6 +13,7 @@ import math
 
 import torch
 
+from g2lstm.cells.kernels import product
 from g2lstm.lm.perplexity import summarise
 
 BLOCK = 256
@@ -33,12 +34,15 @@ def target_log_probability(hidden, targets, window, thetas, block=BLOCK):
         keys = torch.arange(first, stop, device=hidden.device)
         rows = torch.arange(start, stop, device=hidden.device).unsqueeze(1)
         outside = (keys >= rows) | (keys < rows - window)
-        scores = (hidden[start:stop] @ hidden[first:stop].T).masked_fill_(outside, -math.inf)
+        scores = product(
+            hidden[start:stop], hidden[first:stop].T, hidden.new_empty(outside.shape)
+        ).masked_fill_(outside, -math.inf)
         scores -= scores.amax(dim=1, keepdim=True)
         hits = targets[start:stop].unsqueeze(1) == targets[first:stop]
         for k, theta in enumerate(thetas):
-            # Masked once more: with θ = 0 the product with -inf is not a number.
-            weights = torch.exp(theta * scores).masked_fill_(outside, 0.0)
+            weights = (theta * scores).exp_()
+            if theta == 0:  # whose product with -inf is not a number
+                weights.masked_fill_(outside, 0.0)
             hit = (weights * hits).sum(dim=1)
             result[k, start:stop] = torch.log(hit) - torch.log(weights.sum(dim=1))
     return result

@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from g2lstm.cells.gates import scaled
 from g2lstm.cells.pytorch import backward_step, forward_step, turned
+from g2lstm.nmt.pieces import pieces
 
 
 def attention_lstm(
@@ -137,3 +138,15 @@ def _softmax_backward(weights, annotations, d_context):
     d_weights = torch.bmm(annotations, d_context.unsqueeze(2)).squeeze(2)
     d_weights -= (weights * d_weights).sum(1, keepdim=True)
     return d_weights.mul_(weights)
+
+
+def energies(query, keys, score):
+    """Return the attention's energies (n, k, source) of k hypotheses for each of n sentences.
+
+    ``query`` (n, k, attention), ``keys`` (n, source, attention), ``score`` (attention).
+    """
+    parts = [
+        torch.add(q.unsqueeze(2), k.unsqueeze(1), out=buffer).tanh_() @ score
+        for buffer, q, k in pieces((query.shape[1], *keys.shape[1:]), query, keys)
+    ]
+    return torch.cat(parts)

@@ -8,8 +8,9 @@ from torch import nn
 
 from g2lstm import config
 from g2lstm.cells import GatePolicy, LSTMLayer
-from g2lstm.cells.kernels import product
+from g2lstm.cells.kernels import multiplier
 from g2lstm.compress.model_file import load_model
+from g2lstm.nmt.kernels import energies
 from g2lstm.nmt.layers import (
     AttentionLayer,
     dropped,
@@ -17,7 +18,6 @@ from g2lstm.nmt.layers import (
     reorder,
     reverse_within,
 )
-from g2lstm.nmt.pieces import pieces
 from g2lstm.training.linear import linear
 from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
@@ -186,8 +186,9 @@ def decoder_step(model):
         raise ValueError("a model translates in test mode")
     first, *upper = model.decoder.values()
     weight_ih, weight_hh, bias, weight_nl, weight_ctx, bias_nl = first.effective_weights()
-    zero = torch.zeros_like(bias)
-    upper_weights = [layer.effective_weights() for layer in upper]
+    transition = _Cell(weight_ih, weight_hh, bias)
+    second = _Cell(weight_ctx, weight_nl, bias_nl)
+    upper = [_Cell(*layer.effective_weights()) for layer in upper]
     output = _Output(model.output)
 
     @torch.no_grad()
@@ -199,33 +200,37 @@ def decoder_step(model):
             words = state[0].new_zeros(n * k, model.target.embedding_dim)
         else:
             words = model.target(tokens.flatten())
-        h, c = torch.lstm_cell(words, state[:2], weight_ih, weight_hh, bias, zero)
+        h, c = transition(words, *state[:2])
         query = F.linear(h, first.weight_query).view(n, k, -1)
-        weights = torch.softmax(_energies(query, keys, first.score) + mask.unsqueeze(1), dim=2)
+        weights = torch.softmax(energies(query, keys, first.score) + mask.unsqueeze(1), dim=2)
         context = torch.bmm(weights, annotations).flatten(0, 1)
-        new = list(torch.lstm_cell(context, (h, c), weight_ctx, weight_nl, bias_nl, zero))
+        new = [*second(context, h, c)]
         y = model._drop(new[0])
-        for layer, (w_ih, w_hh, b) in enumerate(upper_weights, 1):
-            x = torch.cat([y, context], dim=1)
-            pair = torch.lstm_cell(x, state[2 * layer : 2 * layer + 2], w_ih, w_hh, b, zero)
-            new += pair
-            y = model._residual(layer, y, model._drop(pair[0]))
+        for layer, cell in enumerate(upper, 1):
+            new += cell(torch.cat([y, context], dim=1), *state[2 * layer : 2 * layer + 2])
+            y = model._residual(layer, y, model._drop(new[-2]))
         logits = output(model.read_out(y, words, context))
         return logits.view(n, k, -1), tuple(value.view(n, k, -1) for value in new)
 
     return step
 
 
-def _energies(query, keys, score):
-    """Return the attention's energies (n, k, source).
+class _Cell:
+    """One step of an LSTM layer in test mode; its matrices are one, laid out once."""
 
-    ``query`` (n, k, attention), ``keys`` (n, source, attention), ``score`` (attention).
-    """
-    parts = [
-        torch.add(q.unsqueeze(2), k.unsqueeze(1), out=buffer).tanh_() @ score
-        for buffer, q, k in pieces((query.shape[1], *keys.shape[1:]), query, keys)
-    ]
-    return torch.cat(parts)
+    def __init__(self, weight_ih, weight_hh, bias):
+        self.multiply = multiplier(torch.cat([weight_ih, weight_hh], dim=1).T)
+        self.bias = bias
+
+    def __call__(self, x, h, c):
+        """Return the new h and c, each (rows, hidden), of ``x`` (rows, inputs)."""
+        hidden = h.shape[1]
+        gates = self.multiply(torch.cat([x, h], dim=1), h.new_empty(len(h), 4 * hidden))
+        gates += self.bias
+        gates[:, : 2 * hidden].sigmoid_()
+        i, f, g, o = gates.chunk(4, dim=1)
+        c = torch.addcmul(f * c, i, g.tanh_())
+        return o.sigmoid_() * c.tanh(), c
 
 
 class _Output:
@@ -236,14 +241,15 @@ class _Output:
     """
 
     def __init__(self, layer):
-        self.weight = torch.cat([layer.weight, layer.bias.unsqueeze(1)], 1).T.contiguous()
+        weight = torch.cat([layer.weight, layer.bias.unsqueeze(1)], 1).T
+        self.multiply = multiplier(weight)
         self.logits = layer.weight.new_empty(0, len(layer.weight))
 
     def __call__(self, hidden):
         if len(self.logits) < len(hidden):
             self.logits = self.logits.new_empty(len(hidden), self.logits.shape[1])
         logits = self.logits[: len(hidden)]
-        return product(F.pad(hidden, (0, 1), value=1.0), self.weight, logits)
+        return self.multiply(F.pad(hidden, (0, 1), value=1.0), logits)
 
 
 def build_model(job, vocabulary):

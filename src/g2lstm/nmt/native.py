@@ -73,6 +73,18 @@ class _AttentionLSTM(torch.autograd.Function):
         )  # fmt: skip
 
 
+def energies(query, keys, score):
+    """Same contract as :func:`g2lstm.nmt.attention.energies`; on the CPU."""
+    query, keys, score = (x.contiguous() for x in (query, keys, score))
+    (n, k, attention), source = query.shape, keys.shape[1]
+    out = query.new_empty(n, k, source)
+    library(query.dtype).energies(
+        TYPES[query.dtype], n, k, source, attention, query.data_ptr(), keys.data_ptr(),
+        score.data_ptr(), out.data_ptr(),
+    )  # fmt: skip
+    return out
+
+
 def _pointers(tensors):
     """Return the addresses of ``tensors`` as an array; the caller keeps them alive."""
     return (c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))

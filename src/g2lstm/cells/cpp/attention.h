@@ -27,6 +27,15 @@ template <class A> struct Attention {
   A *h(i64 index, i64 b = 0) const { return s.h + (index * z.batch + b) * z.hidden; }
   A *c(i64 index, i64 b = 0) const { return s.c + (index * z.batch + b) * z.hidden; }
 
+  static A energy(const A* key, const A* query, const A* score, i64 D) {
+    Vec<A> total(0);
+    by_vectors(D, [&](i64 k, int m) {
+      const auto inner = tanh_of(Vec<A>::loadu(key + k, m) + Vec<A>::loadu(query + k, m));
+      total = total + inner * Vec<A>::loadu(score + k, m);
+    });
+    return sum(total);
+  }
+
   void forward(const A* projected, const Noise<A>& first, const Noise<A>& second) const {
     const i64 H = z.hidden, B = z.batch, C = z.annotation;
     auto hh = Panels<A, A>::of_gates(H, H), nl = Panels<A, A>::of_gates(H, H), ctx = Panels<A, A>::of_gates(H, C);
@@ -150,12 +159,7 @@ template <class A> struct Attention {
     for (i64 j = 0; j < S; j++) {
       energies[j] = mask[j];
       if (mask[j] == 0) {  // padding costs nothing
-        Vec<A> energy(0);
-        by_vectors(D, [&](i64 k, int m) {
-          const auto inner = tanh_of(Vec<A>::loadu(keys + j * D + k, m) + Vec<A>::loadu(query + k, m));
-          energy = energy + inner * Vec<A>::loadu(in.score + k, m);
-        });
-        energies[j] = sum(energy);
+        energies[j] = energy(keys + j * D, query, in.score, D);
       }
       largest = std::max(largest, energies[j]);
     }

@@ -64,9 +64,13 @@ void drop_weights(int type, i64 rows, i64 columns, void* weight, Drop drop) {
     for (i64 r = 0; r < rows; r++) drop.row(w + r * columns, w + r * columns, r, 0, columns);
   });
 }
-void product(int type, i64 m, i64 k, i64 columns, const void* a, const void* b, float* c, int add) {
-  if (type == 0) Product<float>{m, k, columns}.run((const float*)a, (const float*)b, c, add);
-  else Product<BFloat16>{m, k, columns}.run((const BFloat16*)a, (const BFloat16*)b, c, add);
+void pack(int type, i64 k, i64 columns, const void* b, void* packed) {
+  if (type == 0) Product<float>{0, k, columns}.pack((const float*)b, (float*)packed);
+  else Product<BFloat16>{0, k, columns}.pack((const BFloat16*)b, (BFloat16*)packed);
+}
+void product(int type, i64 m, i64 k, i64 columns, const void* a, const void* packed, float* c, int add) {
+  if (type == 0) Product<float>{m, k, columns}.run((const float*)a, (const float*)packed, c, add);
+  else Product<BFloat16>{m, k, columns}.run((const BFloat16*)a, (const BFloat16*)packed, c, add);
 }
 // inputs, states, gradients: arrays of pointers in the order of the structures in attention.h.
 void attention_forward(int type, const AttentionSizes* z, double tau, const void* projected, Noise<double> first,
@@ -81,6 +85,17 @@ void attention_backward(int type, const AttentionSizes* z, double tau, const voi
   by_state_type(type, [&](auto a) {
     using A = decltype(a);
     attention<A>(*z, tau, inputs, states).backward((const A*)d_y, *(const AttentionGradients<A>*)gradients, (A*)d_bias);
+  });
+}
+// Of n sentences with S words each: query [n][k][D] against keys [n][S][D], to out [n][k][S].
+void energies(int type, i64 n, i64 k, i64 S, i64 D, const void* query, const void* keys, const void* score, void* out) {
+  by_state_type(type, [&](auto a) {
+    using A = decltype(a);
+#pragma omp parallel for
+    for (i64 r = 0; r < n * k; r++)
+      for (i64 j = 0; j < S; j++)
+        ((A*)out)[r * S + j] = Attention<A>::energy((const A*)keys + (r / k * S + j) * D, (const A*)query + r * D,
+                                                    (const A*)score, D);
   });
 }
 }

@@ -11,28 +11,36 @@ constexpr i64 ROWS = 64;
 template <class W> struct Product {
   i64 M, K, columns;
 
-  void run(const W* a, const W* b, float* c, bool add) const {
-    const i64 panels = (columns + N - 1) / N, even = K + K % 2, chunks = (M + ROWS - 1) / ROWS;
-    std::unique_ptr<W[]> packed(new W[panels * even * N]);
+  i64 panels() const { return (columns + N - 1) / N; }
+  i64 even() const { return K + K % 2; }
+
+  // Packed: [panel][k][64]; two rows of bfloat16 side by side.
+  void pack(const W* b, W* packed) const {
 #pragma omp parallel
     {
-      const Share rows(even / 2), mine(chunks);
-      for (i64 q = 0; q < panels; q++)
-        for (i64 k = rows.lo; k < rows.hi; k++) pack(b, 2 * k, q * N, &packed[q * even * N + 2 * k * N]);
-#pragma omp barrier
-      std::vector<W> last(K % 2 && sizeof(W) == 2 ? ROWS * even : 0);
+      const Share rows(even() / 2);
+      for (i64 q = 0; q < panels(); q++)
+        for (i64 k = rows.lo; k < rows.hi; k++) pack_two(b, 2 * k, q * N, packed + (q * even() + 2 * k) * N);
+    }
+  }
+  void run(const W* a, const W* packed, float* c, bool add) const {
+#pragma omp parallel
+    {
+      const Share mine((M + ROWS - 1) / ROWS);
+      std::vector<W> padded(K % 2 && sizeof(W) == 2 ? ROWS * even() : 0);
+      const i64 lda = padded.empty() ? K : even();
       for (i64 m = mine.lo * ROWS; m < std::min(M, mine.hi * ROWS); m += ROWS) {
         const i64 n = std::min(ROWS, M - m);
         const W* block = a + m * K;
-        if (!last.empty()) {  // bfloat16 goes in pairs: an odd row gets one more zero
+        if (!padded.empty()) {  // bfloat16 goes in pairs: an odd row gets one more zero
           for (i64 r = 0; r < n; r++) {
-            std::copy_n(block + r * K, K, &last[r * even]);
-            last[r * even + K] = W(0);
+            std::copy_n(block + r * K, K, &padded[r * lda]);
+            padded[r * lda + K] = W(0);
           }
-          block = last.data();
+          block = padded.data();
         }
-        for (i64 q = 0; q < panels; q++)
-          multiply(n, block, last.empty() ? K : even, &packed[q * even * N], c + m * columns + q * N,
+        for (i64 q = 0; q < panels(); q++)
+          multiply(n, block, lda, packed + q * even() * N, c + m * columns + q * N,
                    std::min<i64>(N, columns - q * N), add);
       }
       release<W>();
@@ -41,7 +49,7 @@ template <class W> struct Product {
 
  private:
   // Two rows of a panel: for bfloat16 the elements of both side by side.
-  void pack(const W* b, i64 k, i64 first, W* to) const {
+  void pack_two(const W* b, i64 k, i64 first, W* to) const {
     const i64 n = std::min<i64>(N, columns - first);
     for (i64 j = 0; j < 2; j++) {
       const W* from = b + (k + j) * columns + first;
