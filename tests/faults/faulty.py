@@ -39,7 +39,7 @@ def wait(marker):
 
 
 def pause(place, number, marker):
-    from g2lstm.lm import train as lm
+    from g2lstm.lm import stream as lm
     from g2lstm.nmt import train as nmt
     from g2lstm.training.run import TrainingRun
 
