@@ -42,7 +42,9 @@ def create(environment, prefix):
     pip = [sys.executable, "-m", "pip", "--python", prefix, "install", "--quiet", "--no-compile"]
     subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", *pins], check=True)
     (folder,) = Path(prefix).glob("lib/python*/site-packages")
-    (folder / "sitecustomize.py").write_text(PROBE)
+    # Not as sitecustomize: a distribution's own, such as Debian's, would come before it.
+    (folder / "probe.py").write_text(PROBE)
+    (folder / "probe.pth").write_text("import probe\n")
 
 
 def install(base):

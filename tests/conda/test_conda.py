@@ -41,7 +41,7 @@ SETTINGS = {
 }
 VERBS = {
     "data": {"fetch", "prepare", "prepare-translation"},
-    "torch": {"train", "evaluate", "translate", "significance", "gates"},
+    "torch": {"train", "evaluate", "export", "translate", "significance", "gates"},
     "paper": {
         "aggregate", "table", "learning-curve", "curve", "gate-histograms", "layer-histograms",
         "heat-maps", "saturation", "comparison", "claims", "page", "paper",
