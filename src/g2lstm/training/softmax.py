@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from g2lstm.cells.kernels import product
 from g2lstm.precision import operand
 
-ROWS = 128
+ROWS = 256
 
 
 def linear_cross_entropy(x, weight, bias, targets, rows=None):
