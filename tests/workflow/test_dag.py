@@ -37,7 +37,7 @@ def test_dry_run_of_every_preset(snakemake, preset):
         assert jobs[f"translate_compressed_{preset}_{pair}"] == runs
     assert jobs["gates"] == runs * 3
     assert jobs["aggregate"] == 3 + len(sparse)
-    assert jobs["table"] == 10 + len(sparse)
+    assert jobs["table"] == 10 + 2 * len(sparse)  # pruning, and the Bayesian models
     corpora = {settings[task]["corpus"] for task in (*TASKS, *sparse)}
     assert jobs.get("fetch", 0) == len(corpora - {"synthetic"})
 
