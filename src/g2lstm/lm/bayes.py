@@ -40,12 +40,8 @@ class BayesianLanguageModel(StackedLanguageModel):
                 units[f"gates{k}"] = 4 * hidden
         self.groups = nn.ParameterDict({name: torch.ones(size) for name, size in units.items()})
         self.random = [*matrices, *(f"groups.{name}" for name in units)]
-        self.log_sigma = nn.ParameterDict(
-            {
-                _key(name): torch.full_like(self.get_parameter(name), LOG_SIGMA)
-                for name in self.random
-            }
-        )
+        start = {name: torch.full_like(self.get_parameter(name), LOG_SIGMA) for name in self.random}
+        self.log_sigma = nn.ParameterDict({_key(name): value for name, value in start.items()})
 
     def variable(self, name):
         """Return the mean and log σ of what is named ``name`` in ``random``."""

@@ -74,10 +74,8 @@ def read_structure(arrays):
     neurons = [np.ones(weights[f"lstm.{k}.weight_hh"].shape[1], bool) for k in range(layers)]
     while _remove(weights, neurons):
         pass
-    gates = [
-        sum((weights[name] & nonzero[name]).any(1) for name in _matrices(k)).astype(bool)
-        for k in range(layers)
-    ]
+    fed = {name: (mask & nonzero[name]).any(1) for name, mask in weights.items()}
+    gates = [np.logical_or(*(fed[name] for name in _matrices(k))) for k in range(layers)]
     return Structure(neurons, [kept.reshape(4, -1) for kept in gates], weights)
 
 
