@@ -50,10 +50,11 @@ def remove_neurons(arrays, structure):
     """Return the arrays of the model without its gone neurons, under the same names.
 
     What came into a gone neuron goes with it, and a unit of the embedding that no gate reads or
-    that is always zero.
+    that is always zero. One neuron and one unit stay though none is read: no layer can be empty.
     """
     small = {name: array for name, array in arrays.items() if not name.endswith(COUNTED)}
     for k, kept in enumerate(structure.neurons):
+        kept = _at_least_one(kept)
         rows = np.tile(kept, 4)
         small[f"lstm.{k}.bias"] = small[f"lstm.{k}.bias"][rows]
         small[f"lstm.{k}.weight_ih"] = small[f"lstm.{k}.weight_ih"][rows]
@@ -61,10 +62,14 @@ def remove_neurons(arrays, structure):
         reader = f"lstm.{k + 1}.weight_ih"
         reader = reader if reader in small else "decoder.weight"
         small[reader] = small[reader][:, kept]
-    read = small["lstm.0.weight_ih"].any(0) & small["embedding.weight"].any(0)
+    read = _at_least_one(small["lstm.0.weight_ih"].any(0) & small["embedding.weight"].any(0))
     small["lstm.0.weight_ih"] = small["lstm.0.weight_ih"][:, read]
     small["embedding.weight"] = small["embedding.weight"][:, read]
     return small
+
+
+def _at_least_one(kept):
+    return kept if kept.any() else np.arange(kept.size) == 0
 
 
 def _pack(name, matrix):
