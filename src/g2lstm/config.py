@@ -106,7 +106,10 @@ def training_job(config, task, variant, seed, stage):
         "precision": config["precision"],
     }
     if task in SPARSE:
-        complete["method"] = section["methods"][variant]
+        complete["method"] = method = dict(section["methods"][variant])
+        # A method may have its own optimiser and schedule; the task's other keys stay.
+        for part, name in (("optimisation", "optimisation"), ("schedule", stage)):
+            complete[part] = complete[part] | method.pop(name, {})
     else:
         complete["gate"] = config["variants"][variant]
     if "valid_batch" in section["evaluation"]:

@@ -14,6 +14,7 @@ from g2lstm.errors import UserError
 from g2lstm.gates.recording import record_language_model, record_translation
 from g2lstm.lm import model as lm_model
 from g2lstm.lm import stacked
+from g2lstm.lm.bayes_train import BayesianTraining
 from g2lstm.lm.evaluate import evaluate as evaluate_splits
 from g2lstm.lm.evaluate import evaluate_sparse
 from g2lstm.lm.stacked_train import StackedTraining
@@ -84,7 +85,8 @@ def _training(job, corpus, folder, chosen, initial):
     if job["task"] in TRANSLATION:
         return NMTTraining(complete, ParallelCorpus.load(corpus), folder, chosen)
     if job["task"] in SPARSE:
-        return StackedTraining(complete, Corpus.load(corpus), folder, chosen)
+        kind = BayesianTraining if job["method"]["method"] == "bayes" else StackedTraining
+        return kind(complete, Corpus.load(corpus), folder, chosen)
     tensors = None if initial is None else load_tensors(initial)[0]
     return LMTraining(complete, Corpus.load(corpus), folder, chosen, tensors)
 

@@ -15,12 +15,15 @@ PAIRS = {"de-en": Pair("de", "en", lowercase=True), "en-de": Pair("en", "de", lo
 TRANSLATION = tuple(PAIRS)
 TASKS = ("lm", *TRANSLATION)  # of the G2-LSTM paper; every preset has them all
 SPARSE = ("word-ptb-small",)  # tasks of the papers on structured sparsity
-METHODS = ("original", "pruning-wn", "pruning-wgn")  # the models that they compare
+METHODS = (  # the models that they compare
+    *("original", "pruning-wn", "pruning-wgn"),
+    *("bayes-w", "bayes-wn", "bayes-wgn"),
+)
 STAGES = {"lm": ("train", "finetune")} | dict.fromkeys((*TRANSLATION, *SPARSE), ("train",))
 # Raise by hand when a change of code or of a default changes what a training run computes.
 STAGE_VERSION = {"lm": 4, "de-en": 3, "en-de": 3, "word-ptb-small": 1}
 TABLE_TASKS = {  # what a table is about
-    "sparse_pruning": ("word-ptb-small",),
+    **dict.fromkeys(("sparse_pruning", "sparse_bayes"), ("word-ptb-small",)),
     **dict.fromkeys(("table1", "table3", "table6", "table7"), ("lm",)),
     **dict.fromkeys(("table2", "tableS1", "tableS2"), TRANSLATION),
     "table4": ("de-en",),

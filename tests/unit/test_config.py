@@ -88,6 +88,26 @@ def test_jobs_come_back_complete(stage):
     assert job["valid_batch"] == 10
 
 
+def test_a_method_has_its_own_optimiser_and_schedule_in_place_of_the_task_s():
+    user = {"word-ptb-small": {"methods": {"bayes-wn": {"optimisation": {"lr": 0.001}}}}}
+    paper = config.resolve({"preset": "paper", **user})
+    jobs = {
+        method: config.complete_job(
+            config.training_job(paper, "word-ptb-small", method, 1, "train")
+        )
+        for method in paper["word-ptb-small"]["methods"]
+    }
+    assert jobs["original"]["optimisation"] == paper["word-ptb-small"]["optimisation"]
+    assert jobs["original"]["schedule"]["epochs"] == 20
+    for method, lr in (("bayes-w", 0.002), ("bayes-wn", 0.001), ("bayes-wgn", 0.002)):
+        found = {"optimiser": "adam", "lr": lr, "clip": 10.0, "batch": 20, "bptt": 35}
+        assert jobs[method]["optimisation"] == found
+        assert jobs[method]["schedule"]["epochs"] == jobs[method]["schedule"]["hold"] == 50
+        assert jobs[method]["schedule"]["select"] == "last"
+        levels = method.partition("-")[2]
+        assert jobs[method]["method"] == {"method": "bayes", "levels": levels}
+
+
 def test_a_changed_task_is_called_so_and_is_not_comparable_with_print():
     labels, reduced = config.describe(config.resolve({"preset": "paper", "seeds": [4]}))
     assert labels["de-en"] == "IWSLT14 German-English"
@@ -179,6 +199,14 @@ MISTAKES = {
     "scope of the main tables in the appendix": (
         {"tables": {"tableS1": {"de-en": {"svd32": "svd-k8"}}}},
         ["tables.tableS1.de-en.svd32", "'svd-k8'", "scope must be code"],
+    ),
+    "epochs of a method": (
+        {"word-ptb-small": {"methods": {"bayes-wgn": {"train": {"epochs": 0}}}}},
+        ["word-ptb-small.methods.bayes-wgn.train.epochs", "0", "at least 1"],
+    ),
+    "key of a method's optimiser": (
+        {"word-ptb-small": {"methods": {"bayes-wgn": {"optimisation": {"rate": 1}}}}},
+        ["word-ptb-small.methods.bayes-wgn.optimisation", "rate", "lr"],
     ),
     "setting of another task in the appendix": (
         {"tables": {"tableS1": {"en-de": {"svd16": "svd-k16"}}}},

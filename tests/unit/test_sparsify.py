@@ -148,6 +148,22 @@ def test_an_exported_model_computes_what_the_sparse_one_does(tmp_path, dtype, to
     assert outputs[0].std() > 0.01
 
 
+@pytest.mark.parametrize("zero", ["", "lstm.0.weight_ih", "lstm.1", "decoder"])
+def test_a_model_of_which_nothing_is_left_can_be_exported_too(tmp_path, zero):
+    whole = tiny().eval()
+    with torch.no_grad():
+        for name, parameter in whole.named_parameters():
+            if name.startswith(zero) and parameter.dim() == 2:
+                parameter.zero_()
+    arrays = {name: value.numpy() for name, value in whole.state_dict().items()}
+    save_arrays(tmp_path / "model", arrays, {})
+    export_model(tmp_path / "model", tmp_path / "small")
+    small, _ = read_exported(tmp_path / "small", torch.device("cpu"))
+    tokens = torch.randint(WORDS, (7, 4))
+    outputs = [model.logits(model(tokens, model.initial_state(4))[0]) for model in (whole, small)]
+    assert (outputs[0] - outputs[1]).abs().max() <= 1e-15
+
+
 def test_export_refuses_an_exported_model_and_reading_another_file(tmp_path):
     save_arrays(tmp_path / "model", sparse_arrays(), {})
     export_model(tmp_path / "model", tmp_path / "small")

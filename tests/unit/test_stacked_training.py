@@ -1,6 +1,7 @@
 """Training of the stacked language model: the loss's scale, resume, which model is taken."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -8,13 +9,19 @@ import torch
 
 from g2lstm import config
 from g2lstm.data.corpus import Corpus
+from g2lstm.lm.bayes_train import BayesianTraining
+from g2lstm.lm.evaluate import nats_per_token
+from g2lstm.lm.stacked import StackedLanguageModel
 from g2lstm.lm.stacked_train import StackedTraining
+from g2lstm.sparsify.bayes import log_alpha, surrogate
+from g2lstm.sparsify.structure import read_structure
 from g2lstm.training.tensors import load_tensors
 
 VOCABULARY = 20
 PRUNING = {
     "method": "pruning", "groups": "gates", "lambda1": 2e-3, "lambda2": 1e-5, "threshold": 1e-4
 }  # fmt: skip
+BAYES = [{"method": "bayes", "levels": levels} for levels in ("w", "wn", "wgn")]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +48,9 @@ def job(method=PRUNING, **over):
 
 def new(corpus, folder, **over):
     torch.manual_seed(5)
-    return StackedTraining(job(**over), corpus, folder, torch.device("cpu"))
+    complete = job(**over)
+    kind = BayesianTraining if complete["method"]["method"] == "bayes" else StackedTraining
+    return kind(complete, corpus, folder, torch.device("cpu"))
 
 
 def test_a_step_is_sgd_on_the_loss_summed_over_the_chunk_plus_the_regulariser(corpus, tmp_path):
@@ -63,7 +72,7 @@ def test_a_step_is_sgd_on_the_loss_summed_over_the_chunk_plus_the_regulariser(co
         torch.testing.assert_close(parameter.detach(), wanted, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("method", [PRUNING, {"method": "dense"}])
+@pytest.mark.parametrize("method", [PRUNING, {"method": "dense"}, *BAYES])
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 def test_restored_at_any_step_the_run_ends_with_the_same_bits(corpus, tmp_path, method, optimiser):
     over = {"method": method, "optimisation": {"optimiser": optimiser, "lr": 0.1}}
@@ -71,13 +80,14 @@ def test_restored_at_any_step_the_run_ends_with_the_same_bits(corpus, tmp_path, 
     whole.start()
     states = []
     while not whole.finished:
-        states.append(copy.deepcopy(whole.state()))
+        states.append((*copy.deepcopy(whole.state()), torch.get_rng_state()))
         whole.step()
     assert whole.chunks == (810 // 4 - 1) // 12
     assert len(states) == 3 * (whole.chunks + 1)
-    for tensors, meta in (states[1], states[whole.chunks], states[-2]):
+    for tensors, meta, generator in (states[1], states[whole.chunks], states[-2]):
         resumed = new(corpus, tmp_path / "resumed", **over)
         resumed.restore(tensors, meta)
+        torch.set_rng_state(generator)
         while not resumed.finished:
             resumed.step()
         for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
@@ -98,3 +108,44 @@ def test_which_model_is_taken(corpus, tmp_path, monkeypatch, select):
             models.append(training.model.decoder.weight.detach().clone())
     taken, _ = load_tensors(tmp_path / "best.safetensors")
     assert torch.equal(taken["decoder.weight"], models[2 if select == "last" else 1])
+
+
+@pytest.mark.parametrize("method", BAYES)
+def test_the_bayesian_loss_is_per_token_and_r_over_all_predicted_tokens(corpus, tmp_path, method):
+    training = new(corpus, tmp_path, method=method)
+    training.optimiser.step = lambda rate: None
+    x, state = training.train_data[:13], training.model.initial_state(4)
+    variables = [training.model.variable(name) for name in training.model.random]
+    torch.manual_seed(9)
+    loss = training.model.cross_entropy(training.model(x[:-1], state)[1], x[1:])
+    total = sum(surrogate(log_alpha(*variable)).sum() for variable in variables)
+    assert len(training.train_data) == 202
+    parameters = list(training.model.parameters())
+    wanted = torch.autograd.grad(loss + total / (201 * 4), parameters)
+    torch.manual_seed(9)
+    training.step()
+    for parameter, gradient in zip(parameters, wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", BAYES)
+def test_bayesian_training_lowers_the_loss_and_makes_weights_zero(corpus, tmp_path, method):
+    over = {"schedule": {"epochs": 8, "hold": 8}, "optimisation": {"optimiser": "adam", "lr": 0.02}}
+    training = new(corpus, tmp_path, method=method, **over)
+    training.start()
+    before = training._facts()
+    while not training.finished:
+        training.step()
+    first, last = training.history.epochs[0], training.history.epochs[-1]
+    assert last["train_loss"] < first["train_loss"] - 0.1
+    assert last["valid_perplexity"] < VOCABULARY
+    assert last["divergence"] < before["divergence"]
+    assert last["compression"] > before["compression"]
+    assert all(entry["best"] for entry in training.history.epochs)
+    published, _ = load_tensors(tmp_path / "best.safetensors")
+    facts = read_structure({name: value.numpy() for name, value in published.items()}).facts()
+    assert facts["compression"] == last["compression"] > 1.5
+    plain = StackedLanguageModel(VOCABULARY, [5, 6, 6])
+    plain.load_state_dict({name: published[name] for name in plain.state_dict()})
+    nats = nats_per_token(plain.eval(), training.valid_data)
+    assert math.exp(nats) == last["valid_perplexity"]

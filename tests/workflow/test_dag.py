@@ -37,7 +37,7 @@ def test_dry_run_of_every_preset(snakemake, preset):
         assert jobs[f"translate_compressed_{preset}_{pair}"] == runs
     assert jobs["gates"] == runs * 3
     assert jobs["aggregate"] == 3 + len(sparse)
-    assert jobs["table"] == 10 + len(sparse)
+    assert jobs["table"] == 10 + 2 * len(sparse)  # pruning, and the Bayesian models
     corpora = {settings[task]["corpus"] for task in (*TASKS, *sparse)}
     assert jobs.get("fetch", 0) == len(corpora - {"synthetic"})
 
@@ -65,7 +65,7 @@ def test_a_key_that_does_not_fit_the_other_presets_does_no_harm(snakemake):
 
 def test_two_seeds_train_twice_as_much(snakemake):
     run = snakemake("--dry-run", "--config", "seeds=[1,2]")
-    assert job_counts(run.stdout)["train"] == 30
+    assert job_counts(run.stdout)["train"] == 32
 
 
 def test_training_has_no_time_limit_where_nobody_ends_it(snakemake):

@@ -72,7 +72,7 @@ def test_status_finds_all_of_it_done(demo, environment):
         text=True,
     )
     assert run.returncode == 0, run.stderr
-    assert "training runs: 15 done" in run.stdout
+    assert "training runs: 16 done" in run.stdout
     assert not re.search("running|resumable|stale|missing", run.stdout), run.stdout
 
 

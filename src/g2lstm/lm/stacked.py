@@ -64,11 +64,14 @@ class StackedLanguageModel(nn.Module):
         return F.dropout(x, self.dropout, self.training)
 
 
-def build_model(job, vocabulary):
-    """Make the model that a complete training job describes; see :mod:`g2lstm.config`."""
+def build_model(job, vocabulary, kind=StackedLanguageModel, **others):
+    """Make the model that a complete training job describes; see :mod:`g2lstm.config`.
+
+    ``kind`` is its class, ``others`` what that one wants besides.
+    """
     settings = job["model"]
     sizes = [settings["embedding"], *[settings["hidden"]] * settings["layers"]]
-    return StackedLanguageModel(vocabulary, sizes, settings["init"], settings["dropout"])
+    return kind(vocabulary, sizes, settings["init"], settings["dropout"], **others)
 
 
 def read_exported(path, device):

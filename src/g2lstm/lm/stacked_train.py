@@ -25,7 +25,8 @@ class StackedTraining(StreamTraining):
     """State and steps of one training run.
 
     The loss is the cross-entropy summed over the steps of a chunk, mean over the batch, as in the
-    TensorFlow code that the papers build on: rate, clipping and λ are relative to it.
+    TensorFlow code that the papers build on: rate, clipping and λ are relative to it. (A subclass
+    that says it is not ``summed`` takes the mean over the steps too.)
 
     Parameters
     ----------
@@ -35,12 +36,14 @@ class StackedTraining(StreamTraining):
     device : torch device
     """
 
+    summed = True
+
     def __init__(self, job, corpus, folder, device):
-        model = build_model(job, corpus.vocabulary_size).to(device).train()
+        model = self._make_model(job, corpus.vocabulary_size).to(device).train()
         settings = job["optimisation"]
         optimiser = OPTIMISERS[settings["optimiser"]](model.parameters(), settings["clip"])
         super().__init__(job, model, optimiser, corpus, folder, device)
-        self.regulariser = make_regulariser(job["method"], model)
+        self.regulariser = self._make_regulariser()
         self.chunks = (len(self.train_data) - 1) // settings["bptt"]  # the remainder is left out
 
     def step(self):
@@ -52,12 +55,22 @@ class StackedTraining(StreamTraining):
         _, y, targets = self._read(bptt)
         nats = self.model.cross_entropy(y, targets)
         self.optimiser.zero_grad()
-        (nats * bptt).backward()
+        (nats * bptt if self.summed else nats).backward()
         self.regulariser.add_gradient()
         self.optimiser.step(self._rate())
         self.regulariser.after_step()
         self._add_loss(nats * bptt, bptt)
         self._follow(self.steps, self.epoch, self.steps / self.chunks)
+
+    def _make_model(self, job, vocabulary):
+        return build_model(job, vocabulary)
+
+    def _make_regulariser(self):
+        return make_regulariser(self.job["method"], self.model)
+
+    def _facts(self):
+        """Return what else the history says of an epoch."""
+        return {}
 
     def _rate(self):
         names = ("decay", "hold", "every")
@@ -77,6 +90,7 @@ class StackedTraining(StreamTraining):
             averaged=False,
             best=better,
             steps=self.steps,
+            **self._facts(),
         )
         self.epoch += 1
         if self.epoch > self.schedule["epochs"]:

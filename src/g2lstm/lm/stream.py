@@ -60,11 +60,14 @@ class StreamTraining(TrainingRun):
         self.position, self.steps = stop, self.steps + 1
         return raw, dropped, targets
 
+    def _tested(self):
+        """Return the model that is validated, in test mode."""
+        return self.model.eval()
+
     @full()
     def _validate(self):
         """Return the cross-entropy of the validation text, nats a token."""
-        self.model.eval()
-        loss = nats_per_token(self.model, self.valid_data)
+        loss = nats_per_token(self._tested(), self.valid_data)
         self.model.train()
         self._check_finite(loss)
         return loss

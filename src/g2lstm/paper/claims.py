@@ -100,11 +100,11 @@ def _our_rows(table_id, table, summary, layout):
     ]
 
     def number(row_id, column_id, printed):
-        if column_id == "group":
+        if isinstance(printed, str):  # what the row is about
             return printed
         if (row_id, column_id) in cells:
             return printed_value(cells[row_id, column_id], columns[column_id].decimals)
-        quoted = row_id not in spec.rows and spec.task_of(columns[column_id]) in same
+        quoted = same and row_id not in spec.rows and spec.task_of(columns[column_id]) in same
         return printed if quoted else Missing()
 
     return {

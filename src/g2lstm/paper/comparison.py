@@ -65,7 +65,7 @@ def _table_part(table_id, published, summary, layout, notes):
     rows, not_run, spec = [], [], TABLES[table_id]
     for row_id in spec.rows:
         for column_id, printed in published["rows"][row_id].items():
-            if column_id == "group" or printed is None:
+            if isinstance(printed, str) or printed is None:
                 continue
             mark = _footnotes(doubts_of(published, row_id, column_id), notes)
             if (row_id, column_id) not in cells:

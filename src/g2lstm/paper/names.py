@@ -14,6 +14,10 @@ OURS = {
     "small_original": "Original",
     "small_wn": "Pruning W+N",
     "small_wgn": "Pruning W+G+N",
+    "word_original": "Original",
+    "word_w": "Bayes W",
+    "word_wn": "Bayes W+N",
+    "word_wgn": "Bayes W+G+N",
 }
 
 LITERATURE = {
@@ -39,13 +43,13 @@ LITERATURE = {
 }
 
 
-SIZES = {"small": "2 x 200", "large": "2 x 1500"}
+SIZES = {"small": "2 x 200", "large": "2 x 1500", "word": "2 x 200"}
 
 
 def printed_row_name(row_id):
     """Return the name of a printed row of a paper on sparsity, with the size of its model."""
-    size, _, method = row_id.partition("_")
-    return f"{OURS[f'small_{method}']}, {SIZES[size]}"
+    size = row_id.partition("_")[0]
+    return f"{OURS[row_id.replace('large_', 'small_')]}, {SIZES[size]}"
 
 
 def row_name(row_id):

@@ -19,6 +19,9 @@ SPARSE_LINES = {  # the same of the papers on sparsity
     "original": ("Original", "#0072B2", "o"),
     "pruning-wn": ("Pruning W+N", "#D55E00", "s"),
     "pruning-wgn": ("Pruning W+G+N", "#009E73", "^"),
+    "bayes-w": ("Bayes W", "#CC79A7", "D"),
+    "bayes-wn": ("Bayes W+N", "#E69F00", "v"),
+    "bayes-wgn": ("Bayes W+G+N", "#56B4E9", "P"),
 }
 STYLE = {
     "font.family": "STIXGeneral",

@@ -218,13 +218,16 @@ def _literature_group(spec, published, columns, tasks):
 
 
 def _print_group(spec, published, columns):
-    """Return all rows of the printed table, with the marks of doubtful cells."""
+    """Return the rows of the printed table about our tasks, with the marks of doubtful cells."""
+    printed = published["rows"]
+    tasks = {printed[row_id].get("task") for row_id in spec.rows}
     rows = tuple(
         (
             Cell(printed_row_name(row_id)),
             *(_printed_cell(published, row_id, name, columns[name]) for name in columns),
         )
-        for row_id in published["rows"]
+        for row_id in printed
+        if printed[row_id].get("task") in tasks
     )
     return Group(f"In print ({spec.source})", rows)
 

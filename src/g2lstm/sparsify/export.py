@@ -10,7 +10,7 @@ import numpy as np
 
 from g2lstm.arrays import load_arrays, save_arrays
 from g2lstm.errors import UserError
-from g2lstm.sparsify.structure import read_structure
+from g2lstm.sparsify.structure import COUNTED, bits, read_structure, truths
 
 VALUES, MASK, ROWS = ".values", ".mask", ".rows"
 
@@ -49,10 +49,12 @@ def load_exported(path):
 def remove_neurons(arrays, structure):
     """Return the arrays of the model without its gone neurons, under the same names.
 
-    What came into a gone neuron goes with it, and an input that no gate reads.
+    What came into a gone neuron goes with it, and a unit of the embedding that no gate reads or
+    that is always zero. One neuron and one unit stay though none is read: no layer can be empty.
     """
-    small = dict(arrays)
+    small = {name: array for name, array in arrays.items() if not name.endswith(COUNTED)}
     for k, kept in enumerate(structure.neurons):
+        kept = _at_least_one(kept)
         rows = np.tile(kept, 4)
         small[f"lstm.{k}.bias"] = small[f"lstm.{k}.bias"][rows]
         small[f"lstm.{k}.weight_ih"] = small[f"lstm.{k}.weight_ih"][rows]
@@ -60,35 +62,31 @@ def remove_neurons(arrays, structure):
         reader = f"lstm.{k + 1}.weight_ih"
         reader = reader if reader in small else "decoder.weight"
         small[reader] = small[reader][:, kept]
-    read = small["lstm.0.weight_ih"].any(0)
+    read = _at_least_one(small["lstm.0.weight_ih"].any(0) & small["embedding.weight"].any(0))
     small["lstm.0.weight_ih"] = small["lstm.0.weight_ih"][:, read]
     small["embedding.weight"] = small["embedding.weight"][:, read]
     return small
+
+
+def _at_least_one(kept):
+    return kept if kept.any() else np.arange(kept.size) == 0
 
 
 def _pack(name, matrix):
     """Return what is stored of a matrix: its rows that are not zero, dense or sparse."""
     rows = matrix.any(1)
     left = matrix[rows]
-    mask, values = _bits(left != 0), left[left != 0]
+    mask, values = bits(left != 0), left[left != 0]
     if mask.nbytes + values.nbytes < left.nbytes:
-        return {name + ROWS: _bits(rows), name + MASK: mask, name + VALUES: values}
-    return {name + ROWS: _bits(rows), name + VALUES: left.ravel()}
+        return {name + ROWS: bits(rows), name + MASK: mask, name + VALUES: values}
+    return {name + ROWS: bits(rows), name + VALUES: left.ravel()}
 
 
 def _unpack(stored, name, shape):
-    rows, values = _truths(stored[name + ROWS], shape[0]), stored[name + VALUES]
+    rows, values = truths(stored[name + ROWS], shape[0]), stored[name + VALUES]
     left = np.zeros(rows.sum() * shape[1], values.dtype)
     mask = stored.get(name + MASK)
-    left[slice(None) if mask is None else _truths(mask, left.size)] = values
+    left[slice(None) if mask is None else truths(mask, left.size)] = values
     matrix = np.zeros(shape, values.dtype)
     matrix[rows] = left.reshape(-1, shape[1])
     return matrix
-
-
-def _bits(truths):
-    return np.packbits(truths, axis=None, bitorder="little")
-
-
-def _truths(bits, count):
-    return np.unpackbits(bits, count=count, bitorder="little").astype(bool)

@@ -3,7 +3,11 @@
 A neuron is gone when nothing reads it: its column of the recurrent matrix, over all gates, and of
 its consumer are zero. A gate is constant when all that comes into it is zero: it is the activation
 of its bias. What comes into or goes out of a gone neuron counts as zero, which can make further
-neurons go.
+neurons go; so does what comes from a unit of the embedding that is always zero, and the column of
+one that nothing reads.
+
+A gate may also be constant by a group variable of its own, of which its weights know nothing. In
+the model they are zero then, but they count as left (Lobacheva et al. count so too).
 """
 
 from dataclasses import dataclass
@@ -11,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 GATES = "ifgo"
+COUNTED = ".counted"  # behind a matrix's name: which of its weights there are without gates' z
 
 
 @dataclass(frozen=True)
@@ -48,27 +53,57 @@ class Structure:
         }
 
 
+def bits(truths):
+    """Return a bool array as bits, uint8 (size / 8,); :func:`truths` reads them."""
+    return np.packbits(truths, axis=None, bitorder="little")
+
+
+def truths(packed, count):
+    """Return the first ``count`` bits of what :func:`bits` made, bool (count,)."""
+    return np.unpackbits(packed, count=count, bitorder="little").astype(bool)
+
+
 def read_structure(arrays):
-    """Return the :class:`Structure` of a stacked language model's ``arrays`` (name -> array)."""
-    weights = {name: array != 0 for name, array in arrays.items() if array.ndim == 2}
-    layers = sum(name.endswith("weight_hh") for name in arrays)
-    readers = [f"lstm.{k}.weight_ih" for k in range(1, layers)] + ["decoder.weight"]
-    neurons = [np.ones(arrays[f"lstm.{k}.weight_hh"].shape[1], bool) for k in range(layers)]
-    changed = True
-    while changed:
-        changed = False
-        for k in reversed(range(layers)):
-            inputs, recurrent = (weights[f"lstm.{k}.weight_{name}"] for name in ("ih", "hh"))
-            read = recurrent.any(0) | weights[readers[k]].any(0)
-            gone = neurons[k] & ~read
-            if gone.any():
-                changed = True
-                neurons[k] &= read
-                inputs[np.tile(gone, 4)] = recurrent[np.tile(gone, 4)] = False
-    gates = [
-        (weights[f"lstm.{k}.weight_ih"].any(1) | weights[f"lstm.{k}.weight_hh"].any(1)).reshape(
-            4, -1
-        )
-        for k in range(layers)
-    ]
-    return Structure(neurons, gates, weights)
+    """Return the :class:`Structure` of a stacked language model's ``arrays`` (name -> array).
+
+    Besides the model's own there may be bits with ``COUNTED`` behind the name of a matrix.
+    """
+    nonzero = {name: array != 0 for name, array in arrays.items() if array.ndim == 2}
+    weights = {name: _counted(arrays, name, mask) for name, mask in nonzero.items()}
+    layers = sum(name.endswith("weight_hh") for name in weights)
+    neurons = [np.ones(weights[f"lstm.{k}.weight_hh"].shape[1], bool) for k in range(layers)]
+    while _remove(weights, neurons):
+        pass
+    fed = {name: (mask & nonzero[name]).any(1) for name, mask in weights.items()}
+    gates = [np.logical_or(*(fed[name] for name in _matrices(k))) for k in range(layers)]
+    return Structure(neurons, [kept.reshape(4, -1) for kept in gates], weights)
+
+
+def _matrices(layer):
+    return f"lstm.{layer}.weight_ih", f"lstm.{layer}.weight_hh"
+
+
+def _counted(arrays, name, mask):
+    """Return which weights of a matrix count as left; ``mask``: those that are not zero."""
+    packed = arrays.get(name + COUNTED)
+    return mask if packed is None else truths(packed, mask.size).reshape(mask.shape)
+
+
+def _remove(weights, neurons):
+    """Take what comes into neurons that nothing reads out of the masks; tell whether any changed.
+
+    So with the embedding's units, which are read by the first layer alone.
+    """
+    embedding, reader = weights["embedding.weight"], weights["lstm.0.weight_ih"]
+    gone = embedding.any(0) != reader.any(0)
+    embedding[:, gone] = reader[:, gone] = False
+    changed = gone.any()
+    for k in reversed(range(len(neurons))):
+        inputs, recurrent = (weights[name] for name in _matrices(k))
+        consumer = weights.get(_matrices(k + 1)[0], weights["decoder.weight"])
+        read = recurrent.any(0) | consumer.any(0)
+        gone = neurons[k] & ~read
+        changed |= gone.any()
+        neurons[k] &= read
+        inputs[np.tile(gone, 4)] = recurrent[np.tile(gone, 4)] = False
+    return changed

@@ -116,10 +116,14 @@ class TrainingRun:
                 "optimisation.clip and run again"
             )
 
+    def _published(self):
+        """Return the tensors of the model as it is published."""
+        return self.model.state_dict()
+
     def _keep_if_best(self, criterion):
         """Save the model if ``criterion`` is lower than ever; return whether it is."""
         better = criterion < self.best
         if better:
             self.best = criterion
-            save_tensors(self.best_path, self.model.state_dict(), {"job": self.job})
+            save_tensors(self.best_path, self._published(), {"job": self.job})
         return better
