@@ -47,6 +47,28 @@ def product(a, b, out, add=False):
     return stock_product(a, b, out, out if add else None)
 
 
+def softmax_loss(logits, bias, targets, d_bias):
+    """Return the summed cross-entropy (nats) of a block of tokens, and its gradient as an operand.
+
+    ``logits`` (words, tokens), overwritten, get ``bias`` (words) added; ``targets`` (tokens). The
+    gradient is with respect to the logits; its sums over tokens are added to ``d_bias``.
+    """
+    kind = operands(logits.dtype)
+    if logits.dtype == torch.float32 and choose(logits.device.type) == "native":
+        return native.softmax_loss(logits, bias, targets, d_bias, kind)
+    here = targets.unsqueeze(0)
+    logits += bias.unsqueeze(1)
+    logits -= logits.amax(dim=0)
+    loss = -logits.gather(0, here).sum()
+    total = logits.exp_().sum(dim=0, keepdim=True)
+    loss += total.log().sum()
+    # From here on the block holds the gradient of the loss: softmax minus one-hot.
+    logits /= total
+    logits.scatter_add_(0, here, -torch.ones_like(total))
+    d_bias += logits.sum(dim=1)
+    return loss, logits.to(kind)
+
+
 def multiplier(matrix):
     """Return the function that writes ``a · matrix`` to its second argument; to be used often."""
     if matrix.dtype == torch.float32 and choose(matrix.device.type) == "native":

@@ -62,6 +62,8 @@ def library(dtype):
     found.drop_weights.argtypes = [c_int, c_int64, c_int64, pointer, Drop]
     found.pack.argtypes = [c_int, c_int64, c_int64, pointer, pointer]
     found.product.argtypes = [c_int, c_int64, c_int64, c_int64, pointer, pointer, pointer, c_int]
+    found.softmax_loss.argtypes = [c_int, c_int64, c_int64, *[pointer] * 5]
+    found.softmax_loss.restype = c_double
     found.energies.argtypes = [c_int, *[c_int64] * 4, *[pointer] * 4]
     start = [c_int, POINTER(AttentionSizes), c_double, pointer]
     found.attention_forward.argtypes = [*start, Noise, Noise, pointer, pointer]
@@ -109,6 +111,22 @@ def product(a, b, out=None, add=False):
             return torch.mm(a, b)
         out = a.new_empty(len(a), b.shape[1])
     return Packed(b).product(a, out, add)
+
+
+def softmax_loss(logits, bias, targets, d_bias, operands):
+    """Return loss and gradient of a block of tokens; ``logits`` (words, tokens) are overwritten.
+
+    The loss is the sum of the cross-entropies in nats of ``logits`` plus ``bias`` (words), the
+    gradient that with respect to the logits, of type ``operands`` (float32 or bfloat16); its sums
+    over tokens are added to ``d_bias``. ``targets``: int64 (tokens).
+    """
+    delta = logits if operands == torch.float32 else torch.empty_like(logits, dtype=operands)
+    bias, targets = bias.contiguous(), targets.contiguous()
+    loss = library(operands).softmax_loss(
+        TYPES[operands], *logits.shape, bias.data_ptr(), targets.data_ptr(), logits.data_ptr(),
+        delta.data_ptr(), d_bias.data_ptr(),
+    )  # fmt: skip
+    return loss, delta
 
 
 def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None):

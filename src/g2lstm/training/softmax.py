@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
-from g2lstm.cells.kernels import product
+from g2lstm.cells.kernels import product, softmax_loss
 from g2lstm.precision import operand
 
 ROWS = 256
@@ -51,17 +51,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
             # A column for each token: the weights, which are large, stay as they are.
             logits = buffer[: len(weight) * count].view(len(weight), count)
             product(weight, x[part].T, logits)
-            here = targets[part].unsqueeze(0)
-            logits += bias.unsqueeze(1)
-            logits -= logits.amax(dim=0)
-            loss -= logits.gather(0, here).sum()
-            total = logits.exp_().sum(dim=0, keepdim=True)
-            loss += total.log().sum()
-            # From here on the block holds the gradient of the loss: softmax minus one-hot.
-            logits /= total
-            logits.scatter_add_(0, here, -torch.ones_like(total))
-            d_bias += logits.sum(dim=1)
-            delta = operand(logits)
+            nats, delta = softmax_loss(logits, bias, targets[part], d_bias)
+            loss += nats
             product(delta, x[part], d_weight, add=True)
             d_x[part] = product(turned, delta, d_x.new_empty(len(turned), count)).T
         ctx.save_for_backward(d_x, d_weight, d_bias)

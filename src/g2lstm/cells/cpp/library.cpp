@@ -2,6 +2,7 @@
 #include "attention.h"
 #include "lstm.h"
 #include "product.h"
+#include "softmax.h"
 
 template <class F> void by_type(int type, F f) {
   if (type == 0) f(0.f, 0.f);
@@ -71,6 +72,11 @@ void pack(int type, i64 k, i64 columns, const void* b, void* packed) {
 void product(int type, i64 m, i64 k, i64 columns, const void* a, const void* packed, float* c, int add) {
   if (type == 0) Product<float>{m, k, columns}.run((const float*)a, (const float*)packed, c, add);
   else Product<BFloat16>{m, k, columns}.run((const BFloat16*)a, (const BFloat16*)packed, c, add);
+}
+double softmax_loss(int type, i64 words, i64 tokens, const float* bias, const i64* targets, float* logits, void* delta,
+                    float* d_bias) {
+  if (type == 0) return SoftmaxLoss<float>{words, tokens, bias, targets}.run(logits, (float*)delta, d_bias);
+  return SoftmaxLoss<BFloat16>{words, tokens, bias, targets}.run(logits, (BFloat16*)delta, d_bias);
 }
 // inputs, states, gradients: arrays of pointers in the order of the structures in attention.h.
 void attention_forward(int type, const AttentionSizes* z, double tau, const void* projected, Noise<double> first,
