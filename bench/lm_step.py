@@ -120,7 +120,9 @@ def main():
         f"ours {kind}": training_step(ours, type(ours).cross_entropy, settings, kind)
         for kind in precisions()
     }
-    ratios = [Ratio("naive float32", name, ">= 5") for name in contenders if "ours" in name]
+    *others, fastest = [name for name in contenders if "ours" in name]
+    ratios = [Ratio("naive float32", name) for name in others]
+    ratios.append(Ratio("naive float32", fastest, ">= 5"))
     steps = compare(
         f"Training step of the paper's language model, {settings['bptt']} steps, batch "
         f"{settings['batch']}, {VOCABULARY} words",
