@@ -16,7 +16,7 @@ import torch
 from g2lstm.cells.kernels import product
 from g2lstm.lm.perplexity import summarise
 
-BLOCK = 256
+BLOCK = 128
 CHUNK_AS_PUBLISHED = 5000
 
 
@@ -31,20 +31,21 @@ def target_log_probability(hidden, targets, window, thetas, block=BLOCK):
     for start in range(1, positions, block):
         stop = min(start + block, positions)
         first = max(0, start - window)
-        keys = torch.arange(first, stop, device=hidden.device)
-        rows = torch.arange(start, stop, device=hidden.device).unsqueeze(1)
+        # A column for each position: the keys, which are many, stay as they are.
+        keys = torch.arange(first, stop, device=hidden.device).unsqueeze(1)
+        rows = torch.arange(start, stop, device=hidden.device)
         outside = (keys >= rows) | (keys < rows - window)
         scores = product(
-            hidden[start:stop], hidden[first:stop].T, hidden.new_empty(outside.shape)
+            hidden[first:stop], hidden[start:stop].T, hidden.new_empty(outside.shape)
         ).masked_fill_(outside, -math.inf)
-        scores -= scores.amax(dim=1, keepdim=True)
-        hits = targets[start:stop].unsqueeze(1) == targets[first:stop]
+        scores -= scores.amax(dim=0)
+        hits = targets[first:stop].unsqueeze(1) == targets[start:stop]
         for k, theta in enumerate(thetas):
             weights = (theta * scores).exp_()
             if theta == 0:  # whose product with -inf is not a number
                 weights.masked_fill_(outside, 0.0)
-            hit = (weights * hits).sum(dim=1)
-            result[k, start:stop] = torch.log(hit) - torch.log(weights.sum(dim=1))
+            hit = (weights * hits).sum(dim=0)
+            result[k, start:stop] = torch.log(hit) - torch.log(weights.sum(dim=0))
     return result
 
 
