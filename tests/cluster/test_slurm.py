@@ -95,6 +95,8 @@ class Watch:
             now[job] = device
             if run in self.faults and list(self.work.glob(f"{run}/ckpt/*/checkpoint.safetensors")):
                 process.suspend()  # it shall not finish before the fault
+                if run == NODE_LOST and len(self.starts[REQUEUED]) < 2:
+                    continue  # SLURM may give a job no GPU whose node is lost while it is requeued
                 self.faults.pop(run)(job)
                 with suppress(psutil.NoSuchProcess):
                     process.resume()
