@@ -44,9 +44,8 @@ def brute_force(model, groups, lambda1, lambda2):
                 parts = [[weight for part in parts for weight in part]]
             for part in parts:
                 total += lambda1 * (sum(w**2 for w in part) + INSIDE_ROOT) ** 0.5
-        for weight in (model.lstm[layer].weight_ih, model.lstm[layer].weight_hh):
-            total += lambda2 * weight.abs().sum()
-    return total
+    under_lasso = [p for name, p in model.named_parameters() if name != "embedding.weight"]
+    return total + lambda2 * sum(p.abs().sum() for p in under_lasso)
 
 
 def test_a_neuron_has_the_weights_of_the_recipe():
