@@ -6,7 +6,7 @@ import re
 from jsonschema import Draft202012Validator, validators
 
 from g2lstm.errors import UserError
-from g2lstm.tasks import TABLE_TASKS, TASKS
+from g2lstm.tasks import SPARSE, TABLE_TASKS, TASKS
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # controls, halves of letters
 LONGEST = 80  # of a value in a message, in letters
@@ -122,6 +122,21 @@ def check_across(config):
     for task in TASKS:
         _check_settings(config, task)
     _check_tables(config)
+    for task in filter(config.get, SPARSE):
+        section = config[task]
+        for name, method in section["methods"].items():
+            own = method.get("model", {})
+            _check_layers(f"config: {task}.methods.{name}", section["model"] | own)
+
+
+def _check_layers(key, model):
+    """Refuse a list of units that has not one number for each layer."""
+    units, layers = model.get("hidden"), model.get("layers")
+    if isinstance(units, list) and len(units) != layers:
+        raise UserError(
+            f"{key}.model.hidden = {units} is not allowed (must have one number for each of the "
+            f"{layers} layers)"
+        )
 
 
 def _check_gate(name, gate):

@@ -111,6 +111,14 @@ def _add_model_verbs(verbs):
     verb.add_argument("--exported", required=True, help="output: the small model")
     verb.add_argument("--record", required=True, help="output")
 
+    verb = _verb(verbs, "speed", work.speed, "Time an exported model beside the dense one.")
+    verb.add_argument("--model", required=True)
+    verb.add_argument("--exported", required=True)
+    verb.add_argument("--corpus", required=True)
+    verb.add_argument("--labels", required=True, type=json.loads, help="JSON: what it is of")
+    verb.add_argument("--record", required=True, help="output")
+    _add_machine(verb)
+
     verb = _verb(verbs, "translate", work.translate, "BLEU of a translation model.")
     _add_result(verb)
     _add_compression(verb)

@@ -107,8 +107,9 @@ def training_job(config, task, variant, seed, stage):
     }
     if task in SPARSE:
         complete["method"] = method = dict(section["methods"][variant])
-        # A method may have its own optimiser and schedule; the task's other keys stay.
-        for part, name in (("optimisation", "optimisation"), ("schedule", stage)):
+        # A method may have its own model, optimiser and schedule; the task's other keys stay.
+        for part in ("model", "optimisation", "schedule"):
+            name = stage if part == "schedule" else part
             complete[part] = complete[part] | method.pop(name, {})
     else:
         complete["gate"] = config["variants"][variant]

@@ -7,7 +7,15 @@ complete configuration; paths are relative to the folder that has ``results/``.
 from itertools import product
 from typing import NamedTuple
 
-from g2lstm.tasks import GATE_FIGURES, SPARSE, STAGES, TABLE_TASKS, TASKS, TRANSLATION
+from g2lstm.tasks import (
+    GATE_FIGURES,
+    SPARSE,
+    SPARSE_PAPERS,
+    STAGES,
+    TABLE_TASKS,
+    TASKS,
+    TRANSLATION,
+)
 
 GATES = "gates"  # the mode of a record of gates
 LM_MODES = ("plain", "cache")
@@ -70,7 +78,9 @@ def runs(config, task):
 
 def model_records(config, run):
     """Return the records of a run's model that tables and figures are made of."""
-    if run.task in SPARSE or run.stage != STAGES[run.task][-1]:
+    if run.task in SPARSE:
+        return [_record(run, "original", mode) for mode in ("plain", "speed")]
+    if run.stage != STAGES[run.task][-1]:
         return [_record(run, "original", "plain")]
     modes = LM_MODES if run.task == "lm" else [f"beam{config[run.task]['evaluation']['beam']}"]
     settings = ["original", *config[run.task]["settings"]]
@@ -123,9 +133,20 @@ def gate_settings(config, task):
     return {"valid_batch": section["evaluation"]["valid_batch"]}
 
 
+def table_tasks(config, table):
+    """Return the tasks that a table is about, of those that the configuration has."""
+    return [task for task in TABLE_TASKS[table] if task in config]
+
+
+def _possible(table, tasks):
+    """Tell whether a table can be made of ``tasks``: all of the paper's, or some sparse ones."""
+    about = set(TABLE_TASKS[table])
+    return about <= set(tasks) or bool(about & set(SPARSE) & set(tasks))
+
+
 def published_files(config, tasks):
     """Return what goes into print and needs no more than ``tasks``."""
-    tables = [name for name, about in TABLE_TASKS.items() if set(about) <= set(tasks)]
+    tables = [name for name in TABLE_TASKS if _possible(name, tasks)]
     curves = [
         f"learning-curve-{task}-{variant}-s{seed}"
         for task in tasks
@@ -137,8 +158,12 @@ def published_files(config, tasks):
     if "de-en" in tasks:
         figures.append("figure2")
     pages = ["comparison", "claims"] if set(tasks) >= set(TASKS) else []
-    if set(SPARSE) & set(tasks):
-        pages += ["sparse_comparison", "sparse_claims"]
+    pages += [
+        f"{start}_{page}"
+        for start, paper in SPARSE_PAPERS.items()
+        if set(paper.tasks) & set(tasks)
+        for page in ("comparison", "claims")
+    ]
     files = [
         *(f"{name}.{suffix}" for name, suffix in product(tables, TABLE_SUFFIXES)),
         *(f"{name}.{suffix}" for name, suffix in product(curves, CURVE_SUFFIXES)),

@@ -13,11 +13,7 @@ from g2lstm.data.parallel import ParallelCorpus
 from g2lstm.errors import UserError
 from g2lstm.gates.recording import record_language_model, record_translation
 from g2lstm.lm import model as lm_model
-from g2lstm.lm import stacked
-from g2lstm.lm.bayes_train import BayesianTraining
 from g2lstm.lm.evaluate import evaluate as evaluate_splits
-from g2lstm.lm.evaluate import evaluate_sparse
-from g2lstm.lm.stacked_train import StackedTraining
 from g2lstm.lm.train import LMTraining
 from g2lstm.nmt import model as nmt_model
 from g2lstm.nmt.evaluate import compare_variants, evaluate_translation
@@ -31,7 +27,8 @@ from g2lstm.records import (
     write_record,
     write_text,
 )
-from g2lstm.sparsify.export import export_model
+from g2lstm.sparsify import speed
+from g2lstm.sparsify.kinds import kind_of
 from g2lstm.tasks import SPARSE, STAGE_VERSION, TRANSLATION
 from g2lstm.training import device, loop
 from g2lstm.training.folder import BEST, checkpoint_folder, locked
@@ -85,8 +82,9 @@ def _training(job, corpus, folder, chosen, initial):
     if job["task"] in TRANSLATION:
         return NMTTraining(complete, ParallelCorpus.load(corpus), folder, chosen)
     if job["task"] in SPARSE:
-        kind = BayesianTraining if job["method"]["method"] == "bayes" else StackedTraining
-        return kind(complete, Corpus.load(corpus), folder, chosen)
+        kind = kind_of(job["task"])
+        training = kind.trainings[job["method"]["method"]]
+        return training(complete, kind.load(corpus), folder, chosen)
     tensors = None if initial is None else load_tensors(initial)[0]
     return LMTraining(complete, Corpus.load(corpus), folder, chosen, tensors)
 
@@ -139,11 +137,11 @@ def export(model, corpus, labels, settings, exported, record, device_name="auto"
     """
     chosen = device.choose(device_name, threads)
     started = time.monotonic()
-    text = Corpus.load(corpus)
-    structure, sizes = export_model(model, exported)
-    network, _ = stacked.read_exported(exported, chosen)
-    splits = {name: text.splits[name] for name in ("valid", "test")}
-    metrics = evaluate_sparse(network, splits, settings)
+    kind = kind_of(labels["task"])
+    size = kind.export(model, exported)
+    network, meta = kind.read_exported(exported, chosen)
+    size |= _choices(meta["job"])
+    metrics = kind.evaluate(network, kind.load(corpus), settings)
     write_record(
         record,
         {
@@ -152,9 +150,37 @@ def export(model, corpus, labels, settings, exported, record, device_name="auto"
             "setting": "original",
             "mode": "plain",
             "metrics": metrics,
-            "size": {**structure.facts(), **sizes},
+            "size": size,
             "evaluation": settings,
             "data": _hashes(corpus, model),
+        },
+    )
+    write_provenance(record, started, **device.facts(chosen))
+
+
+def measure_speed(model, exported, corpus, labels, record, device_name="auto", threads=None):
+    """Time a forward pass of an exported model beside the dense one, and write its record.
+
+    Parameters are as of :func:`export`, but that ``exported`` is an input here.
+    """
+    chosen = device.choose(device_name, threads)
+    started = time.monotonic()
+    kind = kind_of(labels["task"])
+    text = kind.load(corpus)
+    dense, small = (
+        kind.forward(read(path, chosen)[0], text)
+        for read, path in ((kind.read, model), (kind.read_exported, exported))
+    )
+    write_record(
+        record,
+        {
+            **labels,
+            "kind": "evaluation",
+            "setting": "original",
+            "mode": "speed",
+            "metrics": {"-": speed.measure(dense, small)},
+            "threads": torch.get_num_threads(),
+            "data": {"model": file_sha256(model), "exported": file_sha256(exported)},
         },
     )
     write_provenance(record, started, **device.facts(chosen))
@@ -241,6 +267,14 @@ def _hashes(corpus, model, made_from=None):
     """Return the hashes of what a result was computed from, as they stand in its record."""
     hashes = {"corpus": file_sha256(corpus), "model": file_sha256(model)}
     return hashes if made_from is None else {**hashes, "original": made_from}
+
+
+def _choices(job):
+    """Return what a table shows of a sparse model's job: the keep ratio and the strength λ1."""
+    return {
+        "keep": 1.0 - job["model"].get("dropout", 0.0),
+        "lambda1": job["method"].get("lambda1", 0.0),
+    }
 
 
 def _publish(folder, model):

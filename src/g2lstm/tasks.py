@@ -11,19 +11,44 @@ class Pair(NamedTuple):
     lowercase: bool
 
 
+class Paper(NamedTuple):
+    """A paper: its name in resources/published.yaml, and the tasks that it is about."""
+
+    name: str
+    tasks: tuple
+
+
 PAIRS = {"de-en": Pair("de", "en", lowercase=True), "en-de": Pair("en", "de", lowercase=False)}
 TRANSLATION = tuple(PAIRS)
 TASKS = ("lm", *TRANSLATION)  # of the G2-LSTM paper; every preset has them all
-SPARSE = ("word-ptb-small",)  # tasks of the papers on structured sparsity
+SPARSE = {  # tasks of the papers on structured sparsity -> kind, see g2lstm.sparsify.kinds
+    "word-ptb-small": "words",
+    "word-ptb-large": "words",
+    "char-ptb": "characters",
+    "imdb": "text",
+    "agnews": "text",
+    "word-ptb-rhn": "highway",
+}
+SPARSE_PAPERS = {  # how the names of a paper's pages begin -> the paper, and what it is about
+    "sparse": Paper(
+        "lobacheva2020", ("word-ptb-small", "word-ptb-large", "char-ptb", "imdb", "agnews")
+    ),
+    "iss": Paper("iss2018", ("word-ptb-large", "word-ptb-rhn")),
+}
 METHODS = (  # the models that they compare
     *("original", "pruning-wn", "pruning-wgn"),
     *("bayes-w", "bayes-wn", "bayes-wgn"),
+    *("iss-a", "iss-b", "direct"),
+    *("iss-004", "iss-005", "iss-006", "iss-007"),
 )
 STAGES = {"lm": ("train", "finetune")} | dict.fromkeys((*TRANSLATION, *SPARSE), ("train",))
 # Raise by hand when a change of code or of a default changes what a training run computes.
-STAGE_VERSION = {"lm": 4, "de-en": 3, "en-de": 3, "word-ptb-small": 2}
-TABLE_TASKS = {  # what a table is about
-    **dict.fromkeys(("sparse_pruning", "sparse_bayes"), ("word-ptb-small",)),
+STAGE_VERSION = {"lm": 4, "de-en": 3, "en-de": 3} | dict.fromkeys(SPARSE, 2)
+TABLE_TASKS = {  # what a table is about; one of sparse tasks shows those that a preset has
+    "sparse_pruning": ("word-ptb-small", "word-ptb-large"),
+    "sparse_bayes": ("imdb", "agnews", "char-ptb", "word-ptb-small"),
+    "iss_lstm": ("word-ptb-large",),
+    "iss_rhn": ("word-ptb-rhn",),
     **dict.fromkeys(("table1", "table3", "table6", "table7"), ("lm",)),
     **dict.fromkeys(("table2", "tableS1", "tableS2"), TRANSLATION),
     "table4": ("de-en",),

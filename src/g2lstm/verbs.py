@@ -104,6 +104,16 @@ def export(options):
     )  # fmt: skip
 
 
+def speed(options):
+    """Write the record of how fast an exported model is."""
+    from g2lstm import stages
+
+    stages.measure_speed(
+        options.model, options.exported, options.corpus, options.labels, options.record,
+        options.device, options.threads,
+    )  # fmt: skip
+
+
 def translate(options):
     """Write records and translations of a translation model, or of its compressed forms."""
     _limit_blas(options.threads)

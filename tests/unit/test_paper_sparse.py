@@ -9,11 +9,20 @@ from g2lstm.paper.claims import our_tables, write_claims
 from g2lstm.paper.comparison import write_comparison
 from g2lstm.paper.predicates import Missing
 from g2lstm.paper.published import read_tables
-from g2lstm.paper.sparse import BAYES_ROWS, PRUNING_ROWS
+from g2lstm.paper.sparse import SPARSE_TABLES
 from g2lstm.paper.tables import build_table
 
 PAPER, TASK = "lobacheva2020", "word-ptb-small"
 PRINTED = read_tables(PUBLISHED, PAPER)
+TABLES = ("sparse_pruning", "sparse_bayes")
+BEST = {  # model of the best test value in print
+    "Small model": "Pruning W+G+N",
+    "Large model": "Pruning W+N",
+    "IMDb, accuracy (%)": "Original",
+    "AGNews, accuracy (%)": "Original",
+    "Characters, bits per character": "Bayes W+G+N",
+    "Words, perplexity": "Bayes W+G+N",
+}
 LAYOUT = {
     "preset": "paper",
     "label": "paper",
@@ -27,53 +36,73 @@ LAYOUT = {
 LEFT = ("compression", "neurons1", "neurons2", "gates1", "gates2")
 
 
-def records(table, rows):
-    """Evaluations with the printed numbers of some rows; ``rows``: id in print -> method."""
-    found = []
-    for row_id, method in rows.items():
-        printed = PRINTED[table]["rows"][row_id]
+def records(table_id, group):
+    """Evaluations with the printed numbers of a group of rows."""
+    spec, found = SPARSE_TABLES[table_id], []
+    for row_id in spec.groups[group]:
+        printed, row = PRINTED[spec.printed]["rows"][row_id], spec.rows[row_id]
         found.append(
             {
-                "kind": "evaluation", "preset": "paper", "task": TASK, "variant": method,
-                "seed": 1, "stage": "train", "setting": "original", "mode": "plain",
+                "kind": "evaluation", "preset": "paper", "task": row["task"],
+                "variant": row["variant"], "seed": 1, "stage": "train", "setting": "original",
+                "mode": "plain",
                 "metrics": {
-                    split: {"perplexity": printed[split]} for split in ("valid", "test")
+                    split: {row["metric"]: printed[split]}
+                    for split in ("valid", "test")
+                    if printed[split] is not None
                 },
-                "size": {name: printed[name] for name in LEFT},
+                "size": {name: printed[name] for name in LEFT if printed[name] is not None},
             }
         )  # fmt: skip
     return found
 
 
 def both():
-    bayes = {row_id: method for row_id, method in BAYES_ROWS.items() if method != "original"}
-    return [*records("table1", PRUNING_ROWS), *records("table2", bayes)]
+    return [
+        *records("sparse_pruning", "Small model"), *records("sparse_bayes", "Words, perplexity")[1:]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("table_id", "printed", "rows", "others"),
-    [("sparse_pruning", "table1", PRUNING_ROWS, 3), ("sparse_bayes", "table2", BAYES_ROWS, 0)],
+    ("table_id", "group"),
+    [(table_id, group) for table_id in TABLES for group in SPARSE_TABLES[table_id].groups],
 )
-def test_a_table_of_printed_numbers_reads_as_print(tmp_path, table_id, printed, rows, others):
-    summary = aggregate(write_records(tmp_path, both()))
-    table = build_table(table_id, summary, PRINTED[printed], LAYOUT)
-    ours, print_ = table.groups
-    assert len(ours.rows) == len(rows)
-    assert len(print_.rows) == len(rows) + others  # the large models; of Table 2 words alone
-    for row, quoted in zip(ours.rows, print_.rows, strict=False):
-        assert [cell.text for cell in row[1:]] == [cell.text for cell in quoted[1:]]
-        assert quoted[0].text == f"{row[0].text}, 2 x 200"
-    if table_id == "sparse_bayes":
-        assert [cell.text for cell in ours.rows[1]] == [
-            *("Bayes W", "114.80", "109.85", "10.52\N{MULTIPLICATION SIGN}"),
-            *("55", "124", "218", "415"),
-        ]
+def test_a_table_of_printed_numbers_reads_as_print(tmp_path, table_id, group):
+    spec = SPARSE_TABLES[table_id]
+    summary = aggregate(write_records(tmp_path, records(table_id, group)))
+    table = build_table(table_id, summary, PRINTED[spec.printed], LAYOUT)
+    by_title = {each.title: each.rows for each in table.groups}
+    assert len(by_title) == 2 * len(spec.groups)
+    for ours, printed in zip(by_title[group], by_title[f"{group}: in print"], strict=True):
+        # Print says which of its own numbers are in doubt.
+        assert [cell.text for cell in ours] == [cell.text.rstrip("‡") for cell in printed]
+    best = {row[0].text for row in by_title[group] if row[2].bold}
+    assert best == {BEST[group]}
+
+
+def test_bytes_and_speed_have_columns_where_they_were_measured(tmp_path):
+    measured = both()
+    measured[1]["size"]["file_bytes"] = 1.234e6
+    measured.append(
+        {**measured[1], "mode": "speed", "metrics": {"-": {"speedup": 1.5}}, "size": {}}
+    )
+    summary = aggregate(write_records(tmp_path, measured))
+    table = build_table("sparse_pruning", summary, PRINTED["table1"], LAYOUT)
+    assert [cell.text for cell in table.groups[0].rows[1][-2:]] == [
+        "1.23 MB",
+        "1.50\N{MULTIPLICATION SIGN}",
+    ]
+    assert {cell.text for cell in table.groups[1].rows[1][-2:]} == {MISSING}
 
 
 def test_a_method_that_was_not_run_is_a_row_without_numbers(tmp_path):
     summary = aggregate(write_records(tmp_path, both()[:3]))
     table = build_table("sparse_bayes", summary, PRINTED["table2"], LAYOUT)
-    assert {cell.text for cell in table.groups[0].rows[1][1:]} == {MISSING}
+    (words,) = (group for group in table.groups if group.title == "Words, perplexity")
+    assert [row[0].text for row in words.rows] == [
+        "Original", *(f"Bayes {levels} (not run)" for levels in ("W", "W+N", "W+G+N"))
+    ]  # fmt: skip
+    assert {cell.text for cell in words.rows[1][1:]} == {MISSING}
 
 
 def test_claims_about_other_texts_are_undecided_and_those_about_words_judged(tmp_path):
@@ -92,4 +121,4 @@ def test_claims_about_other_texts_are_undecided_and_those_about_words_judged(tmp
     write_comparison([path], PUBLISHED, LAYOUT, tmp_path / "comparison.md", PAPER)
     text = (tmp_path / "comparison.md").read_text()
     assert "| Bayes W+G+N | test" in text
-    assert "IMDb" not in text
+    assert "Not run" in text

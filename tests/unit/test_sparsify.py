@@ -133,7 +133,7 @@ def test_structure_of_a_sparse_model():
 def test_an_exported_model_computes_what_the_sparse_one_does(tmp_path, dtype, tolerance):
     arrays = sparse_arrays(dtype)
     save_arrays(tmp_path / "model", arrays, {"job": {}})
-    _, sizes = export_model(tmp_path / "model", tmp_path / "small")
+    sizes = export_model(tmp_path / "model", tmp_path / "small")
     small, _ = read_exported(tmp_path / "small", torch.device("cpu"))
     assert [layer.hidden for layer in small.lstm] == [4, 4]
     assert small.embedding.embedding_dim == EMBEDDING - 1

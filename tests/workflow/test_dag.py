@@ -10,7 +10,7 @@ import yaml
 from project import ROOT
 
 from g2lstm import config
-from g2lstm.tasks import SPARSE, TASKS, TRANSLATION
+from g2lstm.tasks import SPARSE, TABLE_TASKS, TASKS, TRANSLATION
 
 
 def job_counts(output):
@@ -37,7 +37,8 @@ def test_dry_run_of_every_preset(snakemake, preset):
         assert jobs[f"translate_compressed_{preset}_{pair}"] == runs
     assert jobs["gates"] == runs * 3
     assert jobs["aggregate"] == 3 + len(sparse)
-    assert jobs["table"] == 10 + 2 * len(sparse)  # pruning, and the Bayesian models
+    shown = [name for name, about in TABLE_TASKS.items() if set(about) & set(sparse)]
+    assert jobs["table"] == 10 + len(shown)
     corpora = {settings[task]["corpus"] for task in (*TASKS, *sparse)}
     assert jobs.get("fetch", 0) == len(corpora - {"synthetic"})
 

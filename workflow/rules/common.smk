@@ -12,6 +12,7 @@ from g2lstm.tasks import (
     GATE_FIGURES,
     METHODS,
     SPARSE,
+    SPARSE_PAPERS,
     STAGE_VERSION,
     STAGES,
     TABLE_TASKS,
@@ -256,15 +257,21 @@ def summaries(tasks, file="summary"):
 
 def table_inputs(file):
     """Return the function that gives a file of each of the tasks that a table is about."""
-    return lambda wildcards: summaries(TABLE_TASKS[wildcards.table], file)(wildcards)
+
+    def files(wildcards):
+        tasks = plan.table_tasks(settings(wildcards.preset), wildcards.table)
+        return summaries(tasks, file)(wildcards)
+
+    return files
 
 
 def judged(wildcards):
     """Return the paper that a comparison or a page of claims is about, and its tasks."""
-    if wildcards.kind.startswith("sparse_"):
-        tasks = g2config.tasks_of(settings(wildcards.preset))
-        return "lobacheva2020", [task for task in tasks if task in SPARSE]
-    return "g2lstm", TASKS
+    paper = SPARSE_PAPERS.get(wildcards.kind.partition("_")[0])
+    if paper is None:
+        return "g2lstm", TASKS
+    found = settings(wildcards.preset)
+    return paper.name, [task for task in paper.tasks if task in found]
 
 
 def published_files(preset, tasks):

@@ -132,6 +132,34 @@ rule export:
         " --record {output.record} --device {resources.device} --threads {threads} &> {log}"
 
 
+rule speed:
+    input:
+        corpus="results/{preset}/data/{words}/corpus.safetensors",
+        model="results/{preset}/{words}/{method}/s{seed}/train/model.safetensors",
+        exported=rules.export.output.exported,
+    output:
+        record="results/{preset}/{words}/{method}/s{seed}/train/eval/original.speed.json",
+    log:
+        "logs/{preset}/{words}/{method}/s{seed}/train/eval/speed.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: threads("evaluate")
+    resources:
+        gpu=gpus(),
+        device=settings()["device"],
+        runtime=asked("evaluate", "runtime"),
+        mem_mb=asked("evaluate", "mem_mb"),
+    params:
+        labels=labels,
+    message:
+        "time the exported {wildcards.words} {wildcards.method}, seed {wildcards.seed}"
+        " ({wildcards.preset})"
+    shell:
+        "python -m g2lstm speed --model {input.model} --exported {input.exported}"
+        " --corpus {input.corpus} --labels {params.labels:q} --record {output.record}"
+        " --device {resources.device} --threads {threads} &> {log}"
+
+
 rule translate:
     input:
         corpus="results/{preset}/data/{pair}/corpus.safetensors",

@@ -163,14 +163,14 @@ rule against_print:
     log:
         "logs/{preset}/paper/{kind}.log",
     wildcard_constraints:
-        kind="(sparse_)?(comparison|claims)",
+        kind="(?:(?:sparse|iss)_)?(?:comparison|claims)",
     localrule: True
     conda:
         "../../envs/paper.yaml"
     params:
         layout=table_layout,
         paper=lambda wildcards: judged(wildcards)[0],
-        verb=lambda wildcards: wildcards.kind.removeprefix("sparse_"),
+        verb=lambda wildcards: wildcards.kind.rpartition("_")[2],
     message:
         "{wildcards.kind} of {wildcards.preset}"
     shell:
@@ -192,7 +192,7 @@ rule page:
     log:
         "logs/{preset}/paper/{kind}-page.log",
     wildcard_constraints:
-        kind="(sparse_)?(comparison|claims)",
+        kind="(?:(?:sparse|iss)_)?(?:comparison|claims)",
     localrule: True
     conda:
         "../../envs/paper.yaml"

@@ -7,7 +7,8 @@ SUBJECTS = {  # tasks that a result is about -> folder
     ("en-de",): "English-German",
     TRANSLATION: "Both directions of translation",
     TASKS: "All tasks",
-    ("word-ptb-small",): "Sparse language models",
+    **{(task,): "Structured sparsity" for task in SPARSE},
+    **{about: "Structured sparsity" for about in TABLE_TASKS.values() if set(about) & {*SPARSE}},
 }
 FIGURES = {
     "figure1": "Baseline, first transition of the decoder",

@@ -97,14 +97,14 @@ def evaluate(model, splits, settings):
     return plain, cached
 
 
-def evaluate_sparse(model, splits, settings):
-    """Return the metrics of ``model``, any language model, on ``splits`` (name -> token ids).
+def evaluate_sparse(model, corpus, settings):
+    """Return the metrics of ``model``, any language model, on validation and test text.
 
     ``settings``: ``valid_batch`` and ``test_batch``, columns of each split.
     """
     device = next(model.parameters()).device
-    streams = {
-        split: read_stream(model, batchify(tokens, settings[f"{split}_batch"], device), False)
-        for split, tokens in splits.items()
-    }
+    streams = {}
+    for split in ("valid", "test"):
+        columns = batchify(corpus.splits[split], settings[f"{split}_batch"], device)
+        streams[split] = read_stream(model, columns, keep_hidden=False)
     return {split: summarise(stream.log_probability) for split, stream in streams.items()}

@@ -2,11 +2,14 @@
 
 import itertools
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
+from g2lstm.arrays import load_arrays
 from g2lstm.cells import LSTMLayer
 from g2lstm.sparsify.export import load_exported
+from g2lstm.sparsify.structure import COUNTED
 from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
 
@@ -70,8 +73,20 @@ def build_model(job, vocabulary, kind=StackedLanguageModel, **others):
     ``kind`` is its class, ``others`` what that one wants besides.
     """
     settings = job["model"]
-    sizes = [settings["embedding"], *[settings["hidden"]] * settings["layers"]]
+    hidden = settings["hidden"]
+    units = hidden if isinstance(hidden, list) else [hidden] * settings["layers"]
+    sizes = [settings["embedding"], *units]
     return kind(vocabulary, sizes, settings["init"], settings["dropout"], **others)
+
+
+def read_model(path, device):
+    """Read a trained model, as it stands, into a model in test mode; return it with metadata.
+
+    Raises UserError when the file is missing or damaged.
+    """
+    arrays, meta = load_arrays(path)
+    arrays = {name: array for name, array in arrays.items() if not name.endswith(COUNTED)}
+    return _with_arrays(arrays, device), meta
 
 
 def read_exported(path, device):
@@ -80,10 +95,24 @@ def read_exported(path, device):
     Its layers have the neurons that are left. Returns it with its metadata.
     """
     arrays, meta = load_exported(path)
+    return _with_arrays(arrays, device), meta
+
+
+def forward_pass(model, corpus, steps=30, batch=10):
+    """Return the function that gives ``model``'s logits of the first ``steps`` · ``batch`` words of
+    the test text, in test mode and from the zero state.
+    """
+    device = model.decoder.weight.device
+    words = torch.as_tensor(corpus.splits["test"][: steps * batch], dtype=torch.long)
+    tokens = words.view(batch, steps).T.contiguous().to(device)
+    return lambda: model.logits(model(tokens, model.initial_state(batch))[1])
+
+
+def _with_arrays(arrays, device):
     layers = sum(name.endswith("weight_hh") for name in arrays)
     units = [arrays[f"lstm.{k}.weight_hh"].shape[1] for k in range(layers)]
     vocabulary, embedding = arrays["embedding.weight"].shape
     weights = to_tensors(arrays)
     model = StackedLanguageModel(vocabulary, [embedding, *units]).to(weights["decoder.bias"].dtype)
     model.load_state_dict(weights)
-    return model.to(device).eval(), meta
+    return model.to(device).eval()

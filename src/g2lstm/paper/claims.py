@@ -103,7 +103,8 @@ def _our_rows(table_id, table, summary, layout):
         if isinstance(printed, str):  # what the row is about
             return printed
         if (row_id, column_id) in cells:
-            return printed_value(cells[row_id, column_id], columns[column_id].decimals)
+            column = spec.column_in(row_id, columns[column_id])
+            return printed_value(cells[row_id, column_id], column.decimals)
         quoted = same and row_id not in spec.rows and spec.task_of(columns[column_id]) in same
         return printed if quoted else Missing()
 

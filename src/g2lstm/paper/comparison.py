@@ -73,7 +73,8 @@ def _table_part(table_id, published, summary, layout, notes):
                 text = _printed_text(printed, spec.precision)
                 not_run.append(f"| {OURS[row_id]} | {name} | {text}{mark} |")
                 continue
-            values, column = cells[row_id, column_id], columns[column_id]
+            values = cells[row_id, column_id]
+            column = spec.column_in(row_id, columns[column_id])
             names = _column_names(published, column_id, column.title)
             rows.append(_line(OURS[row_id], names, values, column, printed, mark))
     number = (spec.printed or table_id).removeprefix("table")

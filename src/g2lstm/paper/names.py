@@ -1,5 +1,7 @@
 """Names shown in tables for the row ids of ``resources/published.yaml``."""
 
+DATA = ("imdb", "agnews", "char", "word")  # how row ids about structured sparsity begin
+LEVELS = {"original": "", "w": "W", "wn": "W+N", "wgn": "W+G+N"}  # and how they end
 OURS = {
     "awd_nofinetune": "AWD-LSTM, without finetuning",
     "awd": "AWD-LSTM",
@@ -11,13 +13,16 @@ OURS = {
     "sharp_cache": "Sharpened sigmoid + cache",
     "g2_cache": "G²-LSTM + cache",
     "baseline": "Baseline",
-    "small_original": "Original",
-    "small_wn": "Pruning W+N",
-    "small_wgn": "Pruning W+G+N",
-    "word_original": "Original",
-    "word_w": "Bayes W",
-    "word_wn": "Bayes W+N",
-    "word_wgn": "Bayes W+G+N",
+    "iss_a": "ISS, smaller",
+    "iss_b": "ISS, better",
+    "direct_design": "Direct design",
+    **{f"iss_00{n}": f"ISS, λ = 0.00{n}" for n in (4, 5, 6, 7)},
+    **{
+        f"{start}_{end}": f"{method} {levels}" if levels else "Original"
+        for starts, method in ((("small", "large"), "Pruning"), (DATA, "Bayes"))
+        for start in starts
+        for end, levels in LEVELS.items()
+    },
 }
 
 LITERATURE = {
@@ -41,15 +46,6 @@ LITERATURE = {
     "nmpt_lm": "NMPT + LM (Huang et al., 2017)",
     "actor_critic": "Actor-critic (Bahdanau et al., 2016)",
 }
-
-
-SIZES = {"small": "2 x 200", "large": "2 x 1500", "word": "2 x 200"}
-
-
-def printed_row_name(row_id):
-    """Return the name of a printed row of a paper on sparsity, with the size of its model."""
-    size = row_id.partition("_")[0]
-    return f"{OURS[row_id.replace('large_', 'small_')]}, {SIZES[size]}"
 
 
 def row_name(row_id):

@@ -1,6 +1,6 @@
 """How a table is described: its rows, its columns, and which summary rows stand behind a cell."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from g2lstm.paper.published import PAPER
 
@@ -55,10 +55,11 @@ class TableSpec:
     columns whose setting the preset chooses; None for a table of whole systems. ``scope``: that of
     these settings, ``paper`` (all matrices of the gates) or ``code`` (recurrent and context
     matrices). ``precision``: decimals of compressed columns. ``better``: ``lower`` or ``higher``.
-    ``sparse``: groups and columns without any run are left out. ``note``: sentences for the
-    caption. ``paper`` and ``printed``: where the table stands in ``published.yaml``, the latter
-    empty where its name is the same; ``source`` says so in words. ``beside``: all printed rows are
-    quoted below ours.
+    ``higher``: groups of rows where higher is better all the same; ``decimals``: group of rows ->
+    printed precision of its ranked columns, where it is not the column's. ``sparse``: groups and
+    columns without any run are left out. ``note``: sentences for the caption. ``paper`` and
+    ``printed``: where the table stands in ``published.yaml``, the latter empty where its name is
+    the same; ``source`` says so in words. ``beside``: the printed rows of each group are quoted below ours.
     """
 
     title: str
@@ -71,6 +72,8 @@ class TableSpec:
     select: dict = field(default_factory=dict)
     precision: int = 1
     better: str = "lower"
+    higher: tuple = ()
+    decimals: dict = field(default_factory=dict)
     sparse: bool = False
     note: str = ""
     paper: str = PAPER
@@ -81,3 +84,10 @@ class TableSpec:
     def task_of(self, column):
         """Return the task of a column of a table whose rows have no task of their own."""
         return {**self.select, **column.select}["task"]
+
+    def column_in(self, row_id, column):
+        """Return a column as the row's group prints it."""
+        for title, decimals in self.decimals.items():
+            if row_id in self.groups[title] and column.ranked:
+                return replace(column, decimals=decimals)
+        return column

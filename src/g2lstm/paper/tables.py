@@ -25,7 +25,7 @@ from g2lstm.paper.cells import (
     values_by_run,
 )
 from g2lstm.paper.elements import Cell, Group, Table
-from g2lstm.paper.names import LITERATURE, printed_row_name, row_name
+from g2lstm.paper.names import LITERATURE, row_name
 from g2lstm.paper.provenance import provenance_notes, read_provenance_tables
 from g2lstm.paper.published import doubts_of, read_tables
 from g2lstm.paper.render import write_all
@@ -57,17 +57,18 @@ def build_table(table_id, summary, published, layout):
     columns = {n: column for n, column in columns.items() if n in measured or not column.optional}
     if spec.sparse:
         columns, row_groups = _measured_only(table_id, columns, row_groups, cells)
-    groups = [
-        Group(title, _our_rows(row_ids, columns, cells, spec.better == "lower"))
-        for title, row_ids in row_groups.items()
-    ]
+    groups = []
+    for title, row_ids in row_groups.items():
+        shown = {name: spec.column_in(row_ids[0], column) for name, column in columns.items()}
+        lower = spec.better == "lower" and title not in spec.higher
+        groups.append(Group(title, _our_rows(row_ids, shown, cells, lower, spec.beside)))
+        if published and spec.beside:
+            groups.append(_print_group(title, row_ids, published, shown))
     groups += _oracle_groups(summary, spec, columns)
     quoted, left_out = [], []
     if spec.compressed is not None:
         groups += _size_groups(table_id, summary, layout, columns)
-    elif published and spec.beside:
-        groups.append(_print_group(spec, published, columns))
-    elif published:
+    elif published and not spec.beside:
         for task in spec.tasks:
             same = corpus_of(summary, task) == PRINTED_CORPORA[task][0]
             (quoted if same else left_out).append(task)
@@ -108,8 +109,11 @@ def _header_lines(title):
     return name, bracket.strip() + parameters
 
 
-def _our_rows(row_ids, columns, cells, lower):
-    """Return the rows of one group of ours; the best value of each ranked column is bold."""
+def _our_rows(row_ids, columns, cells, lower, named):
+    """Return the rows of one group of ours; the best value of each ranked column is bold.
+
+    ``named``: a model without any run is called so; else its cells are merely empty.
+    """
     best = {}
     for column_id, column in columns.items():
         values = [
@@ -119,12 +123,14 @@ def _our_rows(row_ids, columns, cells, lower):
         ]
         if column.ranked and len(values) > 1:
             best[column_id] = min(values) if lower else max(values)
-    return tuple(
-        (
-            Cell(row_name(row_id)),
-            *(_our_cell(row_id, name, columns, cells, best.get(name)) for name in columns),
-        )
+    rows = {
+        row_id: [_our_cell(row_id, name, columns, cells, best.get(name)) for name in columns]
         for row_id in row_ids
+    }
+    run = {row_id for row_id, _ in cells}
+    without = {row_id: " (not run)" for row_id in row_ids if named and row_id not in run}
+    return tuple(
+        (Cell(row_name(row_id) + without.get(row_id, "")), *row) for row_id, row in rows.items()
     )
 
 
@@ -217,23 +223,20 @@ def _literature_group(spec, published, columns, tasks):
     return Group("Existing results", tuple(shown))
 
 
-def _print_group(spec, published, columns):
-    """Return the rows of the printed table about our tasks, with the marks of doubtful cells."""
-    printed = published["rows"]
-    tasks = {printed[row_id].get("task") for row_id in spec.rows}
+def _print_group(title, row_ids, published, columns):
+    """Return the printed rows of one group, with the marks of doubtful cells."""
     rows = tuple(
         (
-            Cell(printed_row_name(row_id)),
+            Cell(row_name(row_id)),
             *(_printed_cell(published, row_id, name, columns[name]) for name in columns),
         )
-        for row_id in printed
-        if printed[row_id].get("task") in tasks
+        for row_id in row_ids
     )
-    return Group(f"In print ({spec.source})", rows)
+    return Group(f"{title}: in print", rows)
 
 
 def _printed_cell(published, row_id, column_id, column):
-    value = published["rows"][row_id][column_id]
+    value = published["rows"][row_id].get(column_id)
     if value is None:
         return Cell(MISSING)
     mark = DOUBTFUL if doubts_of(published, row_id, column_id) else ""

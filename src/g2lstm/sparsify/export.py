@@ -5,6 +5,7 @@ that are not zero, whichever is smaller. A constant gate has no row: its bias sa
 """
 
 import os
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,7 +17,12 @@ VALUES, MASK, ROWS = ".values", ".mask", ".rows"
 
 
 def export_model(model_path, output_path):
-    """Write the small model of a sparse one; return its :class:`Structure` and its sizes.
+    """Write the small model of a sparse one; return the facts of a record about both.
+
+    These are those of its :class:`Structure`; ``dense_bytes`` and ``file_bytes``, the files' sizes;
+    and of the small model whose matrices are dense, ``dense_weights``, its weights and biases but
+    with all units of the embedding, and ``multadd``, by which factor it multiplies less (LSTM and
+    softmax), both as Wen et al. (2018) count.
 
     Raises UserError when the model is missing, damaged or exported already.
     """
@@ -30,8 +36,18 @@ def export_model(model_path, output_path):
         stored |= _pack(name, array) if array.ndim == 2 else {name: array}
     shapes = {name: array.shape for name, array in small.items() if array.ndim == 2}
     save_arrays(output_path, stored, {**meta, "sparse": shapes})
-    sizes = {"dense_bytes": os.path.getsize(model_path), "file_bytes": os.path.getsize(output_path)}
-    return structure, sizes
+    before = [arrays[f"lstm.{k}.weight_hh"].shape[1] for k in range(len(structure.neurons))]
+    after = [int(kept.sum()) for kept in structure.neurons]
+    vocabulary, embedding = arrays["embedding.weight"].shape
+    products = [_products(embedding, units, vocabulary) for units in (before, after)]
+    biases = 4 * sum(after) + vocabulary
+    return {
+        **structure.facts(),
+        "dense_bytes": os.path.getsize(model_path),
+        "file_bytes": os.path.getsize(output_path),
+        "dense_weights": vocabulary * embedding + products[1] + biases,
+        "multadd": products[0] / max(products[1], 1),
+    }
 
 
 def load_exported(path):
@@ -66,6 +82,12 @@ def remove_neurons(arrays, structure):
     small["lstm.0.weight_ih"] = small["lstm.0.weight_ih"][:, read]
     small["embedding.weight"] = small["embedding.weight"][:, read]
     return small
+
+
+def _products(embedding, units, vocabulary):
+    """Return the weights that multiply in each step: those of LSTM layers of ``units``, softmax."""
+    layers = sum(4 * out * (into + out) for into, out in pairwise([embedding, *units]))
+    return layers + units[-1] * vocabulary
 
 
 def _at_least_one(kept):
