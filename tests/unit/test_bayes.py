@@ -113,7 +113,7 @@ def test_a_group_variable_is_drawn_for_each_sequence(name):
     differ = read(model, tokens)
     for a, b in ((0, 1), (0, 2), (1, 2)):
         assert (differ[0, a] - differ[0, b]).abs().max() > 1e-3
-    gate = model._group("gates0", 50)
+    gate = model.group("gates0", 50)
     assert gate.shape == (50, 4 * HIDDEN)
 
 

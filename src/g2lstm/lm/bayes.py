@@ -2,16 +2,16 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from g2lstm.cells import grouped
 from g2lstm.lm.stacked import StackedLanguageModel
-from g2lstm.sparsify.bayes import LOG_SIGMA, masked, sample
+from g2lstm.sparsify.bayes import sample
 from g2lstm.sparsify.structure import COUNTED, bits
+from g2lstm.sparsify.variables import BayesianVariables
 from g2lstm.training.softmax import linear_cross_entropy
 
 
-class BayesianLanguageModel(StackedLanguageModel):
+class BayesianLanguageModel(BayesianVariables, StackedLanguageModel):
     """A :class:`StackedLanguageModel` whose matrices are random; its parameters are their means.
 
     Group variables z are random too; which there are is told by ``levels``:
@@ -22,10 +22,9 @@ class BayesianLanguageModel(StackedLanguageModel):
     wgn  those, and of each gate (``gates{layer}``)
     ===  =======================================================================================
 
-    ``groups`` has the means of z, each (units), which start at 1; ``log_sigma`` the logarithms of
-    all standard deviations, each of the shape of its mean, which start at -3. Biases are not
-    random. In training each chunk gets one draw of the matrices, and one of z for each sequence;
-    in test mode all are their means, or zero (:func:`g2lstm.sparsify.bayes.masked`).
+    Biases are not random. In training each chunk gets one draw of the matrices, and one of z for
+    each sequence; in test mode all are their means, or zero
+    (:func:`g2lstm.sparsify.bayes.masked`).
     """
 
     def __init__(self, vocabulary, sizes, init=0.1, dropout=0.0, levels="w"):
@@ -38,41 +37,34 @@ class BayesianLanguageModel(StackedLanguageModel):
             units[f"hidden{k}"] = hidden
             if levels == "wgn":
                 units[f"gates{k}"] = 4 * hidden
-        self.groups = nn.ParameterDict({name: torch.ones(size) for name, size in units.items()})
-        self.random = [*matrices, *(f"groups.{name}" for name in units)]
-        start = {name: torch.full_like(self.get_parameter(name), LOG_SIGMA) for name in self.random}
-        self.log_sigma = nn.ParameterDict({_key(name): value for name, value in start.items()})
-
-    def variable(self, name):
-        """Return the mean and log σ of what is named ``name`` in ``random``."""
-        return self.get_parameter(name), self.log_sigma[_key(name)]
+        self.make_random(matrices, units)
 
     def forward(self, tokens, state):
         """As of :class:`StackedLanguageModel`; in training all but the softmax is drawn anew."""
         batch = tokens.shape[1]
         x = self._drop(self._embed(tokens))
         if self.levels != "w":
-            x = x * self._group("input", batch)
+            x = x * self.group("input", batch)
         new_state = []
         for k, (layer, layer_state) in enumerate(zip(self.lstm, state, strict=True)):
-            matrices = (self._matrix(f"lstm.{k}.weight_{name}") for name in ("ih", "hh"))
+            matrices = (self.matrix(f"lstm.{k}.weight_{name}") for name in ("ih", "hh"))
             given = (x, *layer_state, *matrices, layer.bias)
             if self.levels == "w":
                 raw, *layer_state = layer.kernel(*given)
             else:
-                z_gates = self._group(f"gates{k}", batch) if self.levels == "wgn" else None
-                raw, *layer_state = grouped.lstm(*given, self._group(f"hidden{k}", batch), z_gates)
+                z_gates = self.group(f"gates{k}", batch) if self.levels == "wgn" else None
+                raw, *layer_state = grouped.lstm(*given, self.group(f"hidden{k}", batch), z_gates)
             new_state.append(tuple(layer_state))
             x = self._drop(raw)
         return raw, x, new_state
 
     def logits(self, x):
         """Return the logits (..., vocabulary) of hidden states ``x`` (..., hidden)."""
-        return F.linear(x, self._matrix("decoder.weight"), self.decoder.bias)
+        return F.linear(x, self.matrix("decoder.weight"), self.decoder.bias)
 
     def cross_entropy(self, x, targets):
         """As of :class:`StackedLanguageModel`; in training the softmax's matrix is drawn anew."""
-        weight = self._matrix("decoder.weight")
+        weight = self.matrix("decoder.weight")
         return linear_cross_entropy(x.flatten(0, 1), weight, self.decoder.bias, targets.flatten())
 
     @torch.no_grad()
@@ -83,42 +75,25 @@ class BayesianLanguageModel(StackedLanguageModel):
         on their rows. Beside a matrix whose rows gates' z can remove stands, with ``COUNTED``
         behind its name, which weights it has without them: these count as left.
         """
-        values = {name: masked(*self.variable(name)) for name in self.random}
-        found = {
-            name: values.get(name, value)
-            for name, value in self.state_dict().items()
-            if not name.startswith(("groups.", "log_sigma."))
-        }
+        tested = self.tested()
+        found = {name: v for name, v in tested.items() if not name.startswith("groups.")}
         if self.levels == "w":
             return found
         inputs = [f"lstm.{k}.weight_ih" for k in range(len(self.lstm))]
-        found[inputs[0]] *= values["groups.input"]
+        found[inputs[0]] *= tested["groups.input"]
         for k, reader in enumerate([*inputs[1:], "decoder.weight"]):
-            found[f"lstm.{k}.weight_hh"] *= values[f"groups.hidden{k}"]
-            found[reader] *= values[f"groups.hidden{k}"]
+            found[f"lstm.{k}.weight_hh"] *= tested[f"groups.hidden{k}"]
+            found[reader] *= tested[f"groups.hidden{k}"]
         for k in range(len(self.lstm)) if self.levels == "wgn" else ():
             for name in (f"lstm.{k}.weight_ih", f"lstm.{k}.weight_hh"):
                 found[name + COUNTED] = torch.from_numpy(bits(found[name].cpu().numpy() != 0))
-                found[name] *= values[f"groups.gates{k}"].unsqueeze(1)
+                found[name] *= tested[f"groups.gates{k}"].unsqueeze(1)
         return found
 
     def _embed(self, tokens):
         """Return the embedding of ``tokens``; only rows that are read are drawn."""
         if not self.training:
-            return F.embedding(tokens, self._matrix("embedding.weight"))
+            return F.embedding(tokens, self.matrix("embedding.weight"))
         words, place = tokens.unique(return_inverse=True)
         rows = (F.embedding(words, value) for value in self.variable("embedding.weight"))
         return F.embedding(place, sample(*rows))
-
-    def _matrix(self, name):
-        """Return one draw of a matrix, or its masked means in test mode."""
-        return (sample if self.training else masked)(*self.variable(name))
-
-    def _group(self, name, batch):
-        """Return a group variable (batch, units): a draw for each sequence, or masked means."""
-        both = (value.expand(batch, -1) for value in self.variable(f"groups.{name}"))
-        return (sample if self.training else masked)(*both)
-
-
-def _key(name):
-    return name.replace(".", "_")

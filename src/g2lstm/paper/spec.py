@@ -59,7 +59,8 @@ class TableSpec:
     printed precision of its ranked columns, where it is not the column's. ``sparse``: groups and
     columns without any run are left out. ``note``: sentences for the caption. ``paper`` and
     ``printed``: where the table stands in ``published.yaml``, the latter empty where its name is
-    the same; ``source`` says so in words. ``beside``: the printed rows of each group are quoted below ours.
+    the same; ``source`` says so in words. ``beside``: the printed rows of each group are quoted
+    below ours.
     """
 
     title: str
