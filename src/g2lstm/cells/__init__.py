@@ -8,6 +8,8 @@
 ``pytorch``    training kernel in PyTorch calls with a hand-written backward
 ``cudnn``      training kernel for CUDA: the noise as input columns of PyTorch's own LSTM
 ``graph``      training kernel for CUDA: Triton (``triton_cell``) in a CUDA graph
+``grouped``    LSTM layer with group variables
+``highway``    recurrent highway layer
 ``reference``  the definition, step by step: what every kernel is tested against
 
 A training kernel is a function ``kernel(x, h0, c0, weight_ih, weight_hh, bias, noise, drop, tau,

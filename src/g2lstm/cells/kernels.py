@@ -70,10 +70,12 @@ def softmax_loss(logits, bias, targets, d_bias):
 
 
 def multiplier(matrix):
-    """Return the function that writes ``a · matrix`` to its second argument; to be used often."""
+    """Return the function that writes ``a · matrix`` to its second argument, or adds it where a
+    third one, ``add``, is true; to be used often.
+    """
     if _in_cpp(matrix):
         return native.Packed(matrix).product
-    return lambda a, out: stock_product(a, matrix, out)
+    return lambda a, out, add=False: stock_product(a, matrix, out, out if add else None)
 
 
 def _in_cpp(result):
@@ -103,10 +105,10 @@ def _choose(device_type, kind):
 def settle(layers, steps, batch, device):
     """Choose the kernel of a new training run, for the rest of the process.
 
-    With ``auto`` on CUDA those that work are timed on ``layers`` and chunks of ``steps`` by
-    ``batch``. Returns the name, and the milliseconds that each took: empty when none was timed.
+    With ``auto`` on CUDA those that work are timed on ``layers``, if there are any, and chunks of
+    ``steps`` by ``batch``. Returns the name, and the milliseconds that each took: empty when none was timed.
     """
-    if _wanted != "auto" or device.type not in TIMED:
+    if _wanted != "auto" or device.type not in TIMED or not layers:
         return choose(device.type), {}
     kind, times = operands(torch.float32), {}
     for name in [name for name in TIMED[device.type] if _works(name, device.type, kind)]:
