@@ -110,7 +110,7 @@ def training_job(config, task, variant, seed, stage):
         # A method may have its own model, optimiser and schedule; the task's other keys stay.
         for part in ("model", "optimisation", "schedule"):
             name = stage if part == "schedule" else part
-            complete[part] = complete[part] | method.pop(name, {})
+            complete[part] = _merge(complete[part], method.pop(name, {}))
     else:
         complete["gate"] = config["variants"][variant]
     if "valid_batch" in section["evaluation"]:

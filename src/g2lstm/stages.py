@@ -270,11 +270,12 @@ def _hashes(corpus, model, made_from=None):
 
 
 def _choices(job):
-    """Return what a table shows of a sparse model's job: the keep ratio and the strength λ1."""
-    return {
-        "keep": 1.0 - job["model"].get("dropout", 0.0),
-        "lambda1": job["method"].get("lambda1", 0.0),
-    }
+    """Return what a table shows of a sparse model's job: the strength λ1, and the keep ratio if
+    there is but one.
+    """
+    dropout = job["model"].get("dropout", 0.0)
+    keep = {} if isinstance(dropout, dict) else {"keep": 1.0 - dropout}
+    return {**keep, "lambda1": job["method"].get("lambda1", 0.0)}
 
 
 def _publish(folder, model):

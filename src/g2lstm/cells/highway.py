@@ -5,6 +5,8 @@ comes into the first one alone. The backward is written by hand: it has the grad
 of a depth in one product over all steps.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
@@ -74,7 +76,7 @@ class _Highway(torch.autograd.Function):
         states[0] = s0
         multiply = [multiplier(block.T) for block in weight_hh.view(depth, 2 * hidden, hidden)]
         dropped = torch.empty_like(states[0])
-        for k, (s, s_new) in enumerate(zip(states[:-1], states[1:], strict=True)):
+        for k, (s, s_new) in enumerate(pairwise(states)):
             t, d = divmod(k, depth)
             gate = gates[d, t]
             multiply[d](s if mask is None else torch.mul(s, mask, out=dropped), gate, add=True)

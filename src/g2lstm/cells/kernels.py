@@ -106,7 +106,8 @@ def settle(layers, steps, batch, device):
     """Choose the kernel of a new training run, for the rest of the process.
 
     With ``auto`` on CUDA those that work are timed on ``layers``, if there are any, and chunks of
-    ``steps`` by ``batch``. Returns the name, and the milliseconds that each took: empty when none was timed.
+    ``steps`` by ``batch``. Returns the name, and the milliseconds that each took: empty when none
+    was timed.
     """
     if _wanted != "auto" or device.type not in TIMED or not layers:
         return choose(device.type), {}

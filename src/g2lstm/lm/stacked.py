@@ -99,10 +99,10 @@ def read_exported(path, device):
 
 
 def forward_pass(model, corpus, steps=30, batch=10):
-    """Return the function that gives ``model``'s logits of the first ``steps`` · ``batch`` words of
-    the test text, in test mode and from the zero state.
+    """Return the function that gives a language model's logits of the first ``steps`` · ``batch``
+    words of the test text, in test mode and from the zero state.
     """
-    device = model.decoder.weight.device
+    device = next(model.parameters()).device
     words = torch.as_tensor(corpus.splits["test"][: steps * batch], dtype=torch.long)
     tokens = words.view(batch, steps).T.contiguous().to(device)
     return lambda: model.logits(model(tokens, model.initial_state(batch))[1])

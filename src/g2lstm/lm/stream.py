@@ -9,6 +9,8 @@ from g2lstm.precision import full
 from g2lstm.training.run import TrainingRun
 from g2lstm.training.tensors import part
 
+STATES = "hc"  # names of what a layer hands on, of which one with a single state has the first
+
 
 class StreamTraining(TrainingRun):
     """A training run on a text in columns, whose state is carried from chunk to chunk.
@@ -56,7 +58,7 @@ class StreamTraining(TrainingRun):
         x = self.train_data[self.position : stop]
         targets = self.train_data[self.position + 1 : stop + 1]
         raw, dropped, state = self.model(x, self.state_of_rows)
-        self.state_of_rows = [(h.detach(), c.detach()) for h, c in state]
+        self.state_of_rows = [tuple(value.detach() for value in each) for each in state]
         self.position, self.steps = stop, self.steps + 1
         return raw, dropped, targets
 
@@ -75,8 +77,9 @@ class StreamTraining(TrainingRun):
     def state(self):
         """Return ``(tensors, meta)`` that :meth:`restore` needs to go on bit for bit."""
         tensors, meta = super().state()
-        for k, (h, c) in enumerate(self.state_of_rows):
-            tensors |= {f"rows.{k}.h": h.clone(), f"rows.{k}.c": c.clone()}
+        for k, values in enumerate(self.state_of_rows):
+            for name, value in zip(STATES, values, strict=False):
+                tensors[f"rows.{k}.{name}"] = value.clone()
         return tensors, meta
 
     def restore(self, tensors, meta):
@@ -84,5 +87,6 @@ class StreamTraining(TrainingRun):
         super().restore(tensors, meta)
         rows = part(tensors, "rows.", self.device)
         self.state_of_rows = [
-            (rows[f"{k}.h"], rows[f"{k}.c"]) for k in range(len(self.state_of_rows))
+            tuple(rows[f"{k}.{name}"] for name in STATES[: len(values)])
+            for k, values in enumerate(self.state_of_rows)
         ]

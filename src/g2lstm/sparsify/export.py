@@ -26,16 +26,9 @@ def export_model(model_path, output_path):
 
     Raises UserError when the model is missing, damaged or exported already.
     """
-    arrays, meta = load_arrays(model_path)
-    if "sparse" in meta:
-        raise UserError(f"{model_path}: exported already; give the trained model")
+    arrays, meta = load_trained(model_path)
     structure = read_structure(arrays)
-    small = remove_neurons(arrays, structure)
-    stored = {}
-    for name, array in small.items():
-        stored |= _pack(name, array) if array.ndim == 2 else {name: array}
-    shapes = {name: array.shape for name, array in small.items() if array.ndim == 2}
-    save_arrays(output_path, stored, {**meta, "sparse": shapes})
+    save_exported(output_path, remove_neurons(arrays, structure), meta)
     before = [arrays[f"lstm.{k}.weight_hh"].shape[1] for k in range(len(structure.neurons))]
     after = [int(kept.sum()) for kept in structure.neurons]
     vocabulary, embedding = arrays["embedding.weight"].shape
@@ -43,15 +36,40 @@ def export_model(model_path, output_path):
     biases = 4 * sum(after) + vocabulary
     return {
         **structure.facts(),
-        "dense_bytes": os.path.getsize(model_path),
-        "file_bytes": os.path.getsize(output_path),
+        **bytes_of(model_path, output_path),
         "dense_weights": vocabulary * embedding + products[1] + biases,
         "multadd": products[0] / max(products[1], 1),
     }
 
 
+def load_trained(path):
+    """Read a trained model as (arrays, meta).
+
+    Raises UserError when it is missing, damaged or exported already.
+    """
+    arrays, meta = load_arrays(path)
+    if "sparse" in meta:
+        raise UserError(f"{path}: exported already; give the trained model")
+    return arrays, meta
+
+
+def save_exported(path, small, meta):
+    """Write the dense arrays of a small model for :func:`load_exported`, its matrices packed."""
+    stored = {}
+    for name, array in small.items():
+        stored |= _pack(name, array) if array.ndim == 2 else {name: array}
+    shapes = {name: array.shape for name, array in small.items() if array.ndim == 2}
+    save_arrays(path, stored, {**meta, "sparse": shapes})
+
+
+def bytes_of(model_path, exported_path):
+    """Return the sizes of the files of a trained model and the small one made from it."""
+    paths = {"dense_bytes": model_path, "file_bytes": exported_path}
+    return {name: os.path.getsize(path) for name, path in paths.items()}
+
+
 def load_exported(path):
-    """Read a file of :func:`export_model` as (dense arrays of the small model, meta)."""
+    """Read a file of :func:`save_exported` as (dense arrays of the small model, meta)."""
     stored, meta = load_arrays(path)
     if "sparse" not in meta:
         raise UserError(f"{path}: not an exported model; run the evaluation again")
@@ -70,7 +88,7 @@ def remove_neurons(arrays, structure):
     """
     small = {name: array for name, array in arrays.items() if not name.endswith(COUNTED)}
     for k, kept in enumerate(structure.neurons):
-        kept = _at_least_one(kept)
+        kept = at_least_one(kept)
         rows = np.tile(kept, 4)
         small[f"lstm.{k}.bias"] = small[f"lstm.{k}.bias"][rows]
         small[f"lstm.{k}.weight_ih"] = small[f"lstm.{k}.weight_ih"][rows]
@@ -78,7 +96,7 @@ def remove_neurons(arrays, structure):
         reader = f"lstm.{k + 1}.weight_ih"
         reader = reader if reader in small else "decoder.weight"
         small[reader] = small[reader][:, kept]
-    read = _at_least_one(small["lstm.0.weight_ih"].any(0) & small["embedding.weight"].any(0))
+    read = at_least_one(small["lstm.0.weight_ih"].any(0) & small["embedding.weight"].any(0))
     small["lstm.0.weight_ih"] = small["lstm.0.weight_ih"][:, read]
     small["embedding.weight"] = small["embedding.weight"][:, read]
     return small
@@ -90,7 +108,8 @@ def _products(embedding, units, vocabulary):
     return layers + units[-1] * vocabulary
 
 
-def _at_least_one(kept):
+def at_least_one(kept):
+    """Return ``kept``, bool (units), with the first unit where none is."""
     return kept if kept.any() else np.arange(kept.size) == 0
 
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from g2lstm.data.corpus import Corpus
-from g2lstm.lm import stacked
+from g2lstm.lm import highway, stacked
 from g2lstm.lm.bayes_train import BayesianTraining
 from g2lstm.lm.evaluate import evaluate_sparse
+from g2lstm.lm.highway_train import HighwayTraining
 from g2lstm.lm.stacked_train import StackedTraining
+from g2lstm.sparsify import highway as highway_structures
 from g2lstm.sparsify.export import export_model
 from g2lstm.tasks import SPARSE
 
@@ -50,6 +52,15 @@ KINDS = {
         read=stacked.read_model,
         read_exported=stacked.read_exported,
         evaluate=evaluate_sparse,
+        forward=stacked.forward_pass,
+    ),
+    "highway": Kind(
+        load=Corpus.load,
+        trainings={"dense": HighwayTraining, "iss": HighwayTraining},
+        export=highway_structures.export_model,
+        read=highway.read_model,
+        read_exported=highway.read_exported,
+        evaluate=highway.evaluate,
         forward=stacked.forward_pass,
     ),
 }
