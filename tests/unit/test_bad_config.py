@@ -50,6 +50,12 @@ def with_value(path, value):
     return value
 
 
+def laid_over(base, own):
+    """``base`` with the keys of ``own`` in place of its own, those of mappings one by one."""
+    inner = {key: laid_over(base[key], own[key]) for key in own if isinstance(own[key], dict)}
+    return {**base, **own, **inner}
+
+
 def outcome(user):
     """Resolve; check the result, or that the error is one line; return the configuration."""
     before = copy.deepcopy(user)
@@ -70,9 +76,9 @@ def outcome(user):
             for stage in STAGES[task]:
                 job = config.training_job(found, task, variant, found["seeds"][0], stage)
                 complete = config.complete_job(json.loads(canonical_json(job)))
-                assert complete["model"] == found[task]["model"]
-                own = found[task].get("methods", {}).get(variant, {}).get("optimisation", {})
-                assert complete["optimisation"] == found[task]["optimisation"] | own
+                own = found[task].get("methods", {}).get(variant, {})
+                for part in ("model", "optimisation"):
+                    assert complete[part] == laid_over(found[task][part], own.get(part, {}))
     return found
 
 

@@ -13,7 +13,7 @@ from g2lstm.paper.sparse import SPARSE_TABLES
 from g2lstm.paper.tables import build_table
 
 PAPER, TASK = "lobacheva2020", "word-ptb-small"
-PRINTED = read_tables(PUBLISHED, PAPER)
+PRINTED, PRINTED_BY_WEN = (read_tables(PUBLISHED, paper) for paper in (PAPER, "iss2018"))
 TABLES = ("sparse_pruning", "sparse_bayes")
 BEST = {  # model of the best test value in print
     "Small model": "Pruning W+G+N",
@@ -57,6 +57,27 @@ def records(table_id, group):
     return found
 
 
+def highway_records():
+    """Evaluations with the printed numbers of recurrent highway networks."""
+    printed = PRINTED_BY_WEN["table2"]["rows"]
+    return [
+        {
+            "kind": "evaluation", "preset": "paper", "task": "word-ptb-rhn",
+            "variant": row["variant"], "seed": 1, "stage": "train", "setting": "original",
+            "mode": "plain",
+            "metrics": {
+                split: {"perplexity": printed[row_id][split]} for split in ("valid", "test")
+            },
+            "size": {
+                "lambda1": printed[row_id]["lambda_"],
+                "neurons1": printed[row_id]["width"],
+                "dense_weights": 1e6 * printed[row_id]["params_m"],
+            },
+        }
+        for row_id, row in SPARSE_TABLES["iss_rhn"].rows.items()
+    ]  # fmt: skip
+
+
 def both():
     return [
         *records("sparse_pruning", "Small model"), *records("sparse_bayes", "Words, perplexity")[1:]
@@ -78,6 +99,24 @@ def test_a_table_of_printed_numbers_reads_as_print(tmp_path, table_id, group):
         assert [cell.text for cell in ours] == [cell.text.rstrip("‡") for cell in printed]
     best = {row[0].text for row in by_title[group] if row[2].bold}
     assert best == {BEST[group]}
+
+
+def test_the_table_of_highway_networks_reads_as_print_of_printed_numbers(tmp_path):
+    spec = SPARSE_TABLES["iss_rhn"]
+    summary = aggregate(write_records(tmp_path, highway_records()))
+    table = build_table("iss_rhn", summary, PRINTED_BY_WEN[spec.printed], LAYOUT)
+    ours, printed = (group.rows for group in table.groups)
+    texts = [[cell.text for cell in row] for row in ours]
+    assert texts == [[cell.text.rstrip("‡") for cell in row] for row in printed]
+    assert texts[2][1:] == ["0.005", "68.10", "65.40", "517", "11.1M"]
+    assert [row[0].text for row in ours if row[3].bold] == [texts[1][0]]
+
+
+def test_a_demo_of_two_highway_networks_has_rows_of_those_not_run(tmp_path):
+    summary = aggregate(write_records(tmp_path, highway_records()[::2][:2]))
+    table = build_table("iss_rhn", summary, PRINTED_BY_WEN["table2"], LAYOUT)
+    missing = [row[2].text == MISSING for row in table.groups[0].rows]
+    assert missing == [False, True, False, True, True]
 
 
 def test_bytes_and_speed_have_columns_where_they_were_measured(tmp_path):
