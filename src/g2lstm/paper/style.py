@@ -22,6 +22,13 @@ SPARSE_LINES = {  # the same of the papers on sparsity
     "bayes-w": ("Bayes W", "#CC79A7", "D"),
     "bayes-wn": ("Bayes W+N", "#E69F00", "v"),
     "bayes-wgn": ("Bayes W+G+N", "#56B4E9", "P"),
+    "iss-a": ("ISS, smaller", "#D55E00", "s"),
+    "iss-b": ("ISS, better", "#009E73", "^"),
+    "direct": ("Direct design", "#CC79A7", "D"),
+    "iss-004": ("ISS, λ = 0.004", "#D55E00", "s"),
+    "iss-005": ("ISS, λ = 0.005", "#009E73", "^"),
+    "iss-006": ("ISS, λ = 0.006", "#CC79A7", "D"),
+    "iss-007": ("ISS, λ = 0.007", "#E69F00", "v"),
 }
 STYLE = {
     "font.family": "STIXGeneral",
