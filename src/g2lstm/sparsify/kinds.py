@@ -9,6 +9,7 @@ from g2lstm.lm.bayes_train import BayesianTraining
 from g2lstm.lm.evaluate import evaluate_sparse
 from g2lstm.lm.stacked_train import StackedTraining
 from g2lstm.sparsify.export import export_model
+from g2lstm.sparsify.gate_map import gate_map
 from g2lstm.tasks import SPARSE
 
 
@@ -21,7 +22,9 @@ class Kind(NamedTuple):
     test mode, ``read_exported(path, device)`` a small one, each with its metadata.
     ``evaluate(model, corpus, settings)`` returns metrics by split, where ``settings`` is the
     section ``evaluation``. ``forward(model, corpus)`` returns a function that runs ``model`` once
-    over a fixed piece of the test data, to be timed.
+    over a fixed piece of the test data, to be timed. ``gate_map(arrays)``, of an exported model's
+    arrays, says what is left of its gates. ``last_layer(model, corpus, steps, count)`` gives what
+    :func:`g2lstm.sparsify.lags.gradient_norms` takes, for windows of the validation data.
     """
 
     load: Callable
@@ -31,6 +34,8 @@ class Kind(NamedTuple):
     read_exported: Callable
     evaluate: Callable
     forward: Callable
+    gate_map: Callable = gate_map
+    last_layer: Callable | None = None
 
 
 def kind_of(task):
@@ -51,5 +56,6 @@ KINDS = {
         read_exported=stacked.read_exported,
         evaluate=evaluate_sparse,
         forward=stacked.forward_pass,
+        last_layer=stacked.last_layer,
     ),
 }
