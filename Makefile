@@ -55,6 +55,7 @@ bench: .venv/run.stamp
 	PYTHONPATH=src python bench/lm_step.py
 	PYTHONPATH=src python bench/cache.py
 	PYTHONPATH=src python bench/nmt.py
+	PYTHONPATH=src python bench/sparse_inference.py
 	PYTHONPATH=src python bench/floors.py
 	python bench/report.py
 

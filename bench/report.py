@@ -8,7 +8,7 @@ from comparison import aligned, tables
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
-BENCHMARKS = ("layers", "lm_step", "cache", "nmt", "floors")
+BENCHMARKS = ("layers", "lm_step", "cache", "nmt", "sparse_inference", "floors")
 BLOCK = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 PENDING = "Not measured yet; `make bench` fills this in.\n"
 

@@ -119,6 +119,13 @@ def _add_model_verbs(verbs):
     verb.add_argument("--record", required=True, help="output")
     _add_machine(verb)
 
+    verb = _verb(verbs, "lags", work.lags, "Gradients of an exported model over the time lag.")
+    verb.add_argument("--model", required=True, help="exported")
+    verb.add_argument("--corpus", required=True)
+    verb.add_argument("--labels", required=True, type=json.loads, help="JSON: what it is of")
+    verb.add_argument("--record", required=True, help="output")
+    _add_machine(verb)
+
     verb = _verb(verbs, "translate", work.translate, "BLEU of a translation model.")
     _add_result(verb)
     _add_compression(verb)
@@ -198,6 +205,13 @@ def _add_paper_verbs(verbs):
     verb = _verb(verbs, "heat-maps", work.heat_maps, "Draw the gates word by word.")
     verb.add_argument("--sentences", required=True, type=int, nargs=2, help="first and last")
     _add_gate_figure(verb)
+
+    for name, run, summary in (
+        ("gate-maps", work.gate_maps, "Draw which gates of sparse models are constant."),
+        ("gradient-lags", work.gradient_lags, "Draw gradients over the time lag."),
+    ):
+        verb = _verb(verbs, name, run, summary)
+        _add_gate_figure(verb)
 
     verb = _verb(verbs, "saturation", work.saturation, "Draw the sketch of a saturated sigmoid.")
     verb.add_argument("--stem", required=True, help="output without suffix")

@@ -29,16 +29,26 @@ def resolve(user, preset=None):
     preset = preset or user.get("preset", "demo")
     try:
         config = _merge(_read_preset(preset), _typed({**user, "preset": preset}))
-        # A preset or a user leaves a task out by giving nothing for its section.
-        config = {
-            key: config[key] for key in config if key not in SPARSE or config[key] is not None
-        }
+        config = _without_left_out(config)
         check_schema(config, read_schema())
         config = _fill(config, read_schema())
     except RecursionError:
         raise UserError("config: values within values without end; check its braces") from None
     check_across(config)
     return config
+
+
+def _without_left_out(config):
+    """Return ``config`` without sparse tasks, and without their methods, that are null: so a preset
+    or a user leaves them out.
+    """
+    found = {key: config[key] for key in config if key not in SPARSE or config[key] is not None}
+    for task in SPARSE:
+        section = found.get(task)
+        if isinstance(section, dict) and isinstance(section.get("methods"), dict):
+            kept = {name: value for name, value in section["methods"].items() if value is not None}
+            found[task] = section | {"methods": kept}
+    return found
 
 
 def read_config(path):
@@ -79,6 +89,9 @@ def describe(config):
         section, original = config[task], preset.get(task, {"label": None})
         labels[task] = section["label"]
         deciding = {name for name in section if name not in ("label", "settings", "gates")}
+        if "methods" in section and "methods" in original:  # to leave some out changes none
+            kept = {name: original["methods"].get(name) for name in section["methods"]}
+            original = original | {"methods": kept}
         if any(section[name] != original.get(name) for name in deciding) or any(
             config[name] != preset[name] for name in ("variants", "precision")
         ):

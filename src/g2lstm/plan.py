@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from g2lstm.tasks import (
     GATE_FIGURES,
+    LAG_TASKS,
     SPARSE,
+    SPARSE_FIGURES,
     SPARSE_PAPERS,
     STAGES,
     TABLE_TASKS,
@@ -79,7 +81,9 @@ def runs(config, task):
 def model_records(config, run):
     """Return the records of a run's model that tables and figures are made of."""
     if run.task in SPARSE:
-        return [_record(run, "original", mode) for mode in ("plain", "speed")]
+        found = [_record(run, "original", mode) for mode in ("plain", "speed")]
+        lags = run.task in LAG_TASKS and run.variant == SPARSE_FIGURES["gradient-lags"]
+        return [*found, _record(run, "original", "lags")] if lags else found
     if run.stage != STAGES[run.task][-1]:
         return [_record(run, "original", "plain")]
     modes = LM_MODES if run.task == "lm" else [f"beam{config[run.task]['evaluation']['beam']}"]
@@ -96,6 +100,20 @@ def gate_records(config, task):
     """Return the records of gates of all variants and seeds of a task."""
     found = [record for run in runs(config, task) for record in model_records(config, run)]
     return [record.path for record in found if record.mode == GATES]
+
+
+def sparse_figure_records(config, figure):
+    """Return the records that a figure about sparse models' gates shows: one seed of each task."""
+    method = SPARSE_FIGURES[figure]
+    mode = "lags" if figure == "gradient-lags" else "plain"
+    tasks = [task for task, kind in SPARSE.items() if task in config and kind != "highway"]
+    first = [
+        Run(config["preset"], task, method, config["seeds"][0], STAGES[task][0])
+        for task in tasks
+        if method in config[task]["methods"]
+    ]
+    found = [record for run in first for record in model_records(config, run)]
+    return [record.path for record in found if record.mode == mode]
 
 
 def significance_records(config, task):
@@ -153,6 +171,8 @@ def published_files(config, tasks):
         for variant, seed in product(variants(config, task), config["seeds"])
     ]
     figures = [name for name, (task, _) in GATE_FIGURES.items() if task in tasks]
+    if set(SPARSE) & set(tasks):
+        figures += [name for name in SPARSE_FIGURES if sparse_figure_records(config, name)]
     if "lm" in tasks:
         curves += ["rank-curve", "rounding-curve"]
     if "de-en" in tasks:

@@ -27,7 +27,8 @@ from g2lstm.records import (
     write_record,
     write_text,
 )
-from g2lstm.sparsify import speed
+from g2lstm.sparsify import lags, speed
+from g2lstm.sparsify.export import load_exported
 from g2lstm.sparsify.kinds import kind_of
 from g2lstm.tasks import SPARSE, STAGE_VERSION, TRANSLATION
 from g2lstm.training import device, loop
@@ -142,6 +143,7 @@ def export(model, corpus, labels, settings, exported, record, device_name="auto"
     network, meta = kind.read_exported(exported, chosen)
     size |= _choices(meta["job"])
     metrics = kind.evaluate(network, kind.load(corpus), settings)
+    gates = {"gates": kind.gate_map(load_exported(exported)[0])} if kind.gate_map else {}
     write_record(
         record,
         {
@@ -151,6 +153,7 @@ def export(model, corpus, labels, settings, exported, record, device_name="auto"
             "mode": "plain",
             "metrics": metrics,
             "size": size,
+            **gates,
             "evaluation": settings,
             "data": _hashes(corpus, model),
         },
@@ -181,6 +184,36 @@ def measure_speed(model, exported, corpus, labels, record, device_name="auto", t
             "metrics": {"-": speed.measure(dense, small)},
             "threads": torch.get_num_threads(),
             "data": {"model": file_sha256(model), "exported": file_sha256(exported)},
+        },
+    )
+    write_provenance(record, started, **device.facts(chosen))
+
+
+def record_lags(exported, corpus, labels, record, device_name="auto", threads=None):
+    """Record how far back in time the neurons of an exported model's last layer look.
+
+    Parameters are as of :func:`export`, but that ``exported`` is an input here.
+    """
+    chosen = device.choose(device_name, threads)
+    started = time.monotonic()
+    kind = kind_of(labels["task"])
+    network, _ = kind.read_exported(exported, chosen)
+    steps = lags.LAGS + 1
+    run, x = kind.last_layer(network, kind.load(corpus), steps, lags.WINDOWS)
+    norms = lags.gradient_norms(run, x)
+    live = kind.gate_map(load_exported(exported)[0])[-1]["live"]
+    write_record(
+        record,
+        {
+            **labels,
+            "kind": "evaluation",
+            "setting": "original",
+            "mode": "lags",
+            "metrics": {"valid": lags.far_shares(norms, live)},
+            "windows": x.shape[1],
+            "live": live,
+            "norms": [[float(f"{norm:.4g}") for norm in row] for row in norms.tolist()],
+            "data": _hashes(corpus, exported),
         },
     )
     write_provenance(record, started, **device.facts(chosen))

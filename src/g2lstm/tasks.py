@@ -55,6 +55,12 @@ TABLE_TASKS = {  # what a table is about; one of sparse tasks shows those that a
     "table5": ("en-de",),
     "tableS3": TASKS,
 }
+# figure of what is left of sparse models' gates -> method whose models it shows
+SPARSE_FIGURES = {
+    **{f"sparse-gates-{method}": method for method in ("pruning-wgn", "bayes-w", "bayes-wgn")},
+    "gradient-lags": "bayes-wgn",
+}
+LAG_TASKS = ("word-ptb-small", "imdb")  # tasks in the figure of gradients over the time lag
 # figure of gates -> task whose records it shows, and the verb that draws it; the second transition
 # of the attention layer is a supplement
 GATE_FIGURES = {

@@ -114,6 +114,16 @@ def speed(options):
     )  # fmt: skip
 
 
+def lags(options):
+    """Write the record of gradients over the time lag."""
+    from g2lstm import stages
+
+    stages.record_lags(
+        options.model, options.corpus, options.labels, options.record, options.device,
+        options.threads,
+    )  # fmt: skip
+
+
 def translate(options):
     """Write records and translations of a translation model, or of its compressed forms."""
     _limit_blas(options.threads)
@@ -231,6 +241,20 @@ def heat_maps(options):
 
     first, last = options.sentences
     write_heat_maps(options.records, options.layout, options.stem, slice(first - 1, last))
+
+
+def gate_maps(options):
+    """Draw which gates of sparse models are constant."""
+    from g2lstm.paper.sparse_figures import write_gate_maps
+
+    write_gate_maps(options.records, options.layout, options.stem)
+
+
+def gradient_lags(options):
+    """Draw gradients over the time lag."""
+    from g2lstm.paper.sparse_figures import write_gradient_lags
+
+    write_gradient_lags(options.records, options.layout, options.stem)
 
 
 def saturation(options):

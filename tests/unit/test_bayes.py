@@ -67,6 +67,26 @@ def test_gradient_of_the_surrogate(monkeypatch):
         assert (variable.grad[beyond] == 1).all()
 
 
+def test_in_c_plus_plus_gradient_and_draw_are_those_of_the_calls(monkeypatch):
+    if not bayes.kernels.in_cpp(torch.ones(1)):
+        pytest.skip("no C++ kernel here")
+    torch.manual_seed(2)
+    mean, log_sigma = torch.randn(1003), 2.5 * torch.randn(1003)
+    found = []
+    for in_cpp in (True, False):
+        monkeypatch.setattr(bayes.kernels, "in_cpp", lambda _, way=in_cpp: way)
+        pair = [value.clone().requires_grad_() for value in (mean, log_sigma)]
+        for value in pair:
+            value.grad = torch.ones_like(value)
+        bayes.add_surrogate_gradient(*pair, 0.25)
+        torch.manual_seed(3)
+        draw = bayes.sample(*pair)
+        draw.square().sum().backward()
+        found.append([draw.detach(), *(value.grad for value in pair)])
+    for ours, stock in zip(*found, strict=True):
+        torch.testing.assert_close(ours, stock, rtol=2e-6, atol=1e-6)
+
+
 def test_no_mean_and_no_deviation_make_the_gradient_infinite():
     mean = torch.tensor([0.0, 1e-30, 1.0, 1.0, -1e20]).requires_grad_()
     log_sigma = torch.tensor([-3.0, -3.0, -60.0, 60.0, -3.0]).requires_grad_()

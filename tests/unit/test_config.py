@@ -225,3 +225,14 @@ def test_a_mistake_names_key_value_and_what_is_allowed(mistake):
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_methods_of_a_sparse_task_that_are_null_are_left_out_and_change_no_label():
+    methods = {"bayes-wn": None, "bayes-w": "null"}
+    found = config.resolve({"preset": "paper", "word-ptb-small": {"methods": methods}})
+    whole = config.resolve({"preset": "paper"})
+    left = {*whole["word-ptb-small"]["methods"]} - {*methods}
+    assert {*found["word-ptb-small"]["methods"]} == left
+    assert config.describe(found) == config.describe(whole)
+    with pytest.raises(UserError, match="methods"):
+        config.resolve({"preset": "demo", "word-ptb-small": {"methods": dict.fromkeys(left)}})

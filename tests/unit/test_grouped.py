@@ -5,7 +5,24 @@ import torch
 from kernel_cases import arguments, error, outputs_and_gradients
 from torch.autograd import gradcheck
 
-from g2lstm.cells import grouped, reference
+from g2lstm.cells import build, grouped, native, reference
+
+
+def in_cpp(*args):
+    """The C++ layer, whose group variables have names."""
+    return native.lstm(*args[:6], z_hidden=args[6], z_gates=args[7] if len(args) > 7 else None)
+
+
+@pytest.fixture(params=["calls", "C++"])
+def layer(request):
+    """Each of the two ways to compute the layer, where there is one."""
+    if request.param == "calls":
+        return grouped.in_calls
+    try:
+        native.library(torch.float64)
+    except build.Unavailable as reason:
+        pytest.skip(str(reason))
+    return in_cpp
 
 
 def definition(x, h, c, weight_ih, weight_hh, bias, z_hidden, z_gates):
@@ -35,22 +52,22 @@ def variables(batch, hidden, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("gates", [True, False])
-def test_gradcheck_of_the_hand_written_backward(gates):
+def test_gradcheck_of_the_hand_written_backward(gates, layer):
     args, z = arguments(4, 2, 3, 3), variables(2, 3)
-    assert gradcheck(grouped.lstm, [*args, *(z if gates else z[:1])])
+    assert gradcheck(layer, [*args, *(z if gates else z[:1])])
 
 
 @pytest.mark.parametrize(("batch", "inputs", "hidden"), [(20, 40, 115), (1, 16, 33), (7, 5, 3)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 3e-6)])
-def test_equals_the_definition(batch, inputs, hidden, dtype, tolerance):
+def test_equals_the_definition(batch, inputs, hidden, dtype, tolerance, layer):
     args = arguments(9, batch, inputs, hidden, dtype)
     z_hidden, z_gates = variables(batch, hidden, dtype)
     everything = [*args, z_hidden, z_gates]
     wanted = outputs_and_gradients(definition, everything)
-    assert error(outputs_and_gradients(grouped.lstm, everything), wanted) < tolerance
+    assert error(outputs_and_gradients(layer, everything), wanted) < tolerance
     without = [*args, z_hidden]
     wanted = outputs_and_gradients(lambda *a: definition(*a, torch.ones_like(z_gates)), without)
-    assert error(outputs_and_gradients(grouped.lstm, without), wanted) < tolerance
+    assert error(outputs_and_gradients(layer, without), wanted) < tolerance
 
 
 def test_variables_of_1_leave_the_layer_as_it_is():

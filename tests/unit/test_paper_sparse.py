@@ -3,17 +3,19 @@
 import pytest
 from paper_records import CLAIMS, PUBLISHED, write_records
 
+from g2lstm.paper import sparse_claims
 from g2lstm.paper.aggregate import aggregate, write_summary
 from g2lstm.paper.cells import MISSING
-from g2lstm.paper.claims import our_tables, write_claims
+from g2lstm.paper.claims import our_numbers, our_tables, write_claims
 from g2lstm.paper.comparison import write_comparison
-from g2lstm.paper.predicates import Missing
+from g2lstm.paper.predicates import Missing, conjunction, evaluate, split_parts
 from g2lstm.paper.published import read_tables
 from g2lstm.paper.sparse import SPARSE_TABLES
 from g2lstm.paper.tables import build_table
 
 PAPER, TASK = "lobacheva2020", "word-ptb-small"
 PRINTED, PRINTED_BY_WEN = (read_tables(PUBLISHED, paper) for paper in (PAPER, "iss2018"))
+FIGURES = ("L11", "L12", "L14")
 TABLES = ("sparse_pruning", "sparse_bayes")
 BEST = {  # model of the best test value in print
     "Small model": "Pruning W+G+N",
@@ -144,6 +146,35 @@ def test_a_method_that_was_not_run_is_a_row_without_numbers(tmp_path):
     assert {cell.text for cell in words.rows[1][1:]} == {MISSING}
 
 
+def left(**facts):
+    """Numbers of two layers of which most gates that are constant are no output gates."""
+    layers = {f"gates{n}_{gate}": 40 for n in (1, 2) for gate in "ifg"}
+    layers |= {f"gates{n}_o": 100 for n in (1, 2)}
+    return layers | {"neurons1": 100, "neurons2": 100, "gates1": 220, "gates2": 220} | facts
+
+
+@pytest.mark.parametrize(
+    ("facts", "outcomes"),
+    [
+        ({"only_o2": 50}, ("holds", "holds", "holds", "holds")),
+        ({"only_o2": 20, "gates1_f": 101}, ("fails", "fails", "holds", "fails")),
+    ],
+)
+def test_claims_about_figures_are_judged_on_what_is_left(tmp_path, facts, outcomes):
+    runs = records("sparse_bayes", "Words, perplexity")[1:] + records(
+        "sparse_pruning", "Small model"
+    )
+    for run in runs:
+        run["size"] = left(**facts)
+    lags = {"mode": "lags", "metrics": {"valid": {"far_o": 0.01, "far_ifgo": 0.2}}, "size": {}}
+    summary = aggregate(write_records(tmp_path, [*runs, {**runs[2], **lags}]))
+    numbers = our_numbers(PRINTED, summary, LAYOUT, PAPER)
+    found = []
+    for expression in (sparse_claims.KEEPS_OUTPUTS, *map(sparse_claims.PREDICATES.get, FIGURES)):
+        found.append(conjunction([evaluate(p, numbers).outcome for p in split_parts(expression)]))
+    assert tuple(found) == outcomes
+
+
 def test_claims_about_other_texts_are_undecided_and_those_about_words_judged(tmp_path):
     summary = aggregate(write_records(tmp_path / "runs", both()))
     tables = our_tables(PRINTED, summary, LAYOUT, PAPER)
@@ -157,6 +188,10 @@ def test_claims_about_other_texts_are_undecided_and_those_about_words_judged(tmp
     verdicts = {line.split("|")[1].strip(): line for line in lines if line.startswith("| L")}
     assert "**holds**" in verdicts["L01"]
     assert "**undecided**" in verdicts["L04"]
+    for claim in ("L01", "L03", "L04", "L05", "L07", "L08", "L09"):
+        assert claim == "L01" or "**holds**" in verdicts[f"{claim}, small word models"]
+    for claim in ("L10", "L11", "L12", "L13", "L14"):
+        assert "**undecided**" in verdicts[claim]
     write_comparison([path], PUBLISHED, LAYOUT, tmp_path / "comparison.md", PAPER)
     text = (tmp_path / "comparison.md").read_text()
     assert "| Bayes W+G+N | test" in text

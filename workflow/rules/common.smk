@@ -12,6 +12,7 @@ from g2lstm.tasks import (
     GATE_FIGURES,
     METHODS,
     SPARSE,
+    SPARSE_FIGURES,
     SPARSE_PAPERS,
     STAGE_VERSION,
     STAGES,
@@ -236,6 +237,11 @@ def originals(suffix):
 def gate_records(preset, task):
     """Return the records of gates of all variants and seeds of a task."""
     return plan.gate_records(settings(preset), task)
+
+
+def sparse_records(wildcards):
+    """Return the records that a figure about sparse models' gates shows."""
+    return plan.sparse_figure_records(settings(wildcards.preset), wildcards.figure)
 
 
 def records(wildcards):

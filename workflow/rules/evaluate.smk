@@ -160,6 +160,33 @@ rule speed:
         " --device {resources.device} --threads {threads} &> {log}"
 
 
+rule lags:
+    input:
+        corpus="results/{preset}/data/{words}/corpus.safetensors",
+        exported=rules.export.output.exported,
+    output:
+        record="results/{preset}/{words}/{method}/s{seed}/train/eval/original.lags.json",
+    log:
+        "logs/{preset}/{words}/{method}/s{seed}/train/eval/lags.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: threads("evaluate")
+    resources:
+        gpu=gpus(),
+        device=settings()["device"],
+        runtime=asked("evaluate", "runtime"),
+        mem_mb=asked("evaluate", "mem_mb"),
+    params:
+        labels=labels,
+    message:
+        "gradients over the time lag of {wildcards.words} {wildcards.method}, seed {wildcards.seed}"
+        " ({wildcards.preset})"
+    shell:
+        "python -m g2lstm lags --model {input.exported} --corpus {input.corpus}"
+        " --labels {params.labels:q} --record {output.record} --device {resources.device}"
+        " --threads {threads} &> {log}"
+
+
 rule translate:
     input:
         corpus="results/{preset}/data/{pair}/corpus.safetensors",

@@ -127,6 +127,42 @@ rule gate_figure:
         " --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
+rule sparse_figure:
+    input:
+        records=sparse_records,
+    output:
+        pdf="paper_tables/{preset}/{figure}.pdf",
+        tex="paper_tables/{preset}/{figure}.tex",
+        csv=report(
+            "paper_tables/{preset}/{figure}.csv",
+            labels=figure_labels("numbers"),
+            **SPARSE_FIGURE,
+        ),
+        png=report(
+            "paper_tables/{preset}/{figure}.png",
+            labels=figure_labels("image"),
+            **SPARSE_FIGURE,
+        ),
+    log:
+        "logs/{preset}/paper/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(SPARSE_FIGURES),
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    params:
+        layout=table_layout,
+        verb=lambda wildcards: (
+            "gate-maps" if wildcards.figure.startswith("sparse-gates") else "gradient-lags"
+        ),
+        stem=subpath(output.png, strip_suffix=".png"),
+    message:
+        "{wildcards.figure} of {wildcards.preset}"
+    shell:
+        "python -m g2lstm {params.verb} --records {input.records}"
+        " --layout {params.layout:q} --stem {params.stem} &> {log}"
+
+
 rule saturation_sketch:
     output:
         pdf="paper_tables/{preset}/figure2.pdf",

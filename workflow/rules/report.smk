@@ -21,6 +21,10 @@ FIGURES = {
     "gates-lm": "All layers of the language model",
     "gates-encoder": "All layers of the encoder",
     "gates-decoder": "All layers of the decoder",
+    "sparse-gates-pruning-wgn": "What is left, pruning W+G+N",
+    "sparse-gates-bayes-w": "What is left, Bayes W",
+    "sparse-gates-bayes-wgn": "What is left, Bayes W+G+N",
+    "gradient-lags": "Gradient over the time lag",
 }
 
 
@@ -52,5 +56,10 @@ FIGURE = {
     "caption": "../report/gates.rst",
     "category": "Gates",
     "subcategory": lambda wildcards: SUBJECTS[GATE_FIGURES[wildcards.figure][0],],
+}
+SPARSE_FIGURE = {
+    "caption": "../report/sparse.rst",
+    "category": "Gates",
+    "subcategory": "Structured sparsity",
 }
 SKETCH = {"caption": "../report/sketch.rst", "category": "Gates", "subcategory": "Sketch"}

@@ -1,14 +1,16 @@
-"""LSTM layer with group variables (Lobacheva et al. 2020), in PyTorch calls.
+"""LSTM layer with group variables (Lobacheva et al. 2020), in C++ or in PyTorch calls.
 
 A variable z scales a gate's pre-activation, its bias excepted, or a neuron's output. Where z = 0
-the gate is constant, or the neuron is gone. As in :mod:`g2lstm.cells.pytorch`, units come before
-examples and the backward is written by hand.
+the gate is constant, or the neuron is gone. As in :mod:`g2lstm.cells.pytorch`, in the calls units
+come before examples and the backward is written by hand.
 """
 
 import torch
 from torch.autograd.function import once_differentiable
 
+from g2lstm.cells import kernels, native
 from g2lstm.cells.pytorch import backward_step, forward_step, turned
+from g2lstm.precision import operands
 
 
 def lstm(x, h0, c0, weight_ih, weight_hh, bias, z_hidden, z_gates=None):
@@ -28,8 +30,16 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias, z_hidden, z_gates=None):
     z_gates : (batch, 4 · hidden), or None where all are 1
 
     Returns the outputs h_t (steps, batch, hidden) and the last state, each (batch, hidden); all in
-    the type of ``x``, whatever the precision of training.
+    the type of ``x``. Products have the precision of training in C++ alone.
     """
+    if kernels.in_cpp(x):
+        weights, z = (weight_ih, weight_hh, bias), {"z_hidden": z_hidden, "z_gates": z_gates}
+        return native.lstm(x, h0, c0, *weights, operands=operands(x.dtype), **z)
+    return in_calls(x, h0, c0, weight_ih, weight_hh, bias, z_hidden, z_gates)
+
+
+def in_calls(x, h0, c0, weight_ih, weight_hh, bias, z_hidden, z_gates=None):
+    """Do what :func:`lstm` does, in PyTorch calls on any device."""
     return _GroupedLSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, z_hidden, z_gates)
 
 

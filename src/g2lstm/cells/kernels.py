@@ -42,7 +42,7 @@ def lstm(x, *others):
 
 def product(a, b, out, add=False):
     """Write ``a · b`` to ``out``, or add it; sums have its type, operands may be narrower."""
-    if _in_cpp(out):
+    if in_cpp(out):
         return native.product(a, b, out, add)
     return stock_product(a, b, out, out if add else None)
 
@@ -54,7 +54,7 @@ def softmax_loss(logits, bias, targets, d_bias):
     gradient is with respect to the logits; its sums over tokens are added to ``d_bias``.
     """
     kind = operands(logits.dtype)
-    if _in_cpp(logits):
+    if in_cpp(logits):
         return native.softmax_loss(logits, bias, targets, d_bias, kind)
     here = targets.unsqueeze(0)
     logits += bias.unsqueeze(1)
@@ -73,12 +73,12 @@ def multiplier(matrix):
     """Return the function that writes ``a · matrix`` to its second argument, or adds it where a
     third one, ``add``, is true; to be used often.
     """
-    if _in_cpp(matrix):
+    if in_cpp(matrix):
         return native.Packed(matrix).product
     return lambda a, out, add=False: stock_product(a, matrix, out, out if add else None)
 
 
-def _in_cpp(result):
+def in_cpp(result):
     """Tell whether C++ computes what goes into ``result``: it has float32 sums alone."""
     return result.dtype == torch.float32 and choose(result.device.type) == "native"
 

@@ -5,7 +5,7 @@ The products that do not depend on the recurrence are PyTorch's, as in :mod:`g2l
 
 import ctypes
 import functools
-from ctypes import POINTER, Structure, c_double, c_int, c_int32, c_int64, c_void_p
+from ctypes import POINTER, Structure, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -43,6 +43,18 @@ class Drop(Structure):
     _fields_ = [("rows", c_void_p), ("columns", c_void_p), ("limit", c_int32)]
 
 
+class Groups(Structure):
+    """Group variables of a chunk, their gradients, and what the gates' factors multiply."""
+
+    _fields_ = [(name, c_void_p) for name in ("gates", "hidden", "products", "d_gates", "d_hidden")]
+
+
+class Surrogate(Structure):
+    """Constants of the approximate divergence of Bayesian variables (``cpp/variables.h``)."""
+
+    _fields_ = [(name, c_float) for name in ("scale", "k", "peak", "far", "low", "high")]
+
+
 @functools.cache
 def library(dtype):
     """Return the library, ready for operands of ``dtype``; raise build.Unavailable when it is not.
@@ -53,11 +65,16 @@ def library(dtype):
     found.unusable.restype = ctypes.c_char_p
     sizes, pointer = POINTER(Sizes), c_void_p
     found.lstm_forward.argtypes = [
-        c_int, sizes, pointer, pointer, Noise, pointer, Drop, c_double, pointer, pointer, pointer,
+        c_int, sizes, pointer, pointer, Noise, pointer, Drop, c_double, Groups, pointer, pointer,
+        pointer,
     ]  # fmt: skip
     found.lstm_backward.argtypes = [
-        c_int, sizes, pointer, pointer, pointer, pointer, Drop, c_double, pointer, pointer,
+        c_int, sizes, pointer, pointer, pointer, pointer, Drop, c_double, Groups, pointer, pointer,
         pointer, pointer,
+    ]  # fmt: skip
+    found.draw.argtypes = [c_int64, *[pointer] * 4]
+    found.surrogate_gradient.argtypes = [
+        c_int64, pointer, pointer, POINTER(Surrogate), pointer, pointer,
     ]  # fmt: skip
     found.drop_weights.argtypes = [c_int, c_int64, c_int64, pointer, Drop]
     found.pack.argtypes = [c_int, c_int64, c_int64, pointer, pointer]
@@ -69,7 +86,8 @@ def library(dtype):
     found.attention_forward.argtypes = [*start, Noise, Noise, pointer, pointer]
     found.attention_backward.argtypes = [*start, pointer, pointer, pointer, pointer]
     functions = ("lstm_forward", "lstm_backward", "drop_weights", "pack", "product")
-    for name in (*functions, "energies", "attention_forward", "attention_backward"):
+    functions += ("energies", "attention_forward", "attention_backward")
+    for name in (*functions, "draw", "surrogate_gradient"):
         getattr(found, name).restype = None
     problem = found.unusable(TYPES[dtype])
     if problem:
@@ -129,19 +147,46 @@ def softmax_loss(logits, bias, targets, d_bias, operands):
     return loss, delta
 
 
-def lstm(x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None):
+def draw(mean, log_sigma):
+    """Return ``(σ·ε, μ + σ·ε)`` with ε from PyTorch's generator; float32 and contiguous."""
+    noise = torch.randn_like(mean)
+    value = torch.empty_like(mean)
+    library(torch.float32).draw(
+        mean.numel(), mean.data_ptr(), log_sigma.data_ptr(), noise.data_ptr(), value.data_ptr()
+    )
+    return noise, value
+
+
+def surrogate_gradient(mean, log_sigma, d_mean, d_log_sigma, **constants):
+    """Add the gradient of the approximate divergence; all float32, contiguous, of one shape."""
+    pointers = (each.data_ptr() for each in (mean, log_sigma))
+    gradients = (each.data_ptr() for each in (d_mean, d_log_sigma))
+    library(torch.float32).surrogate_gradient(
+        mean.numel(), *pointers, Surrogate(**constants), *gradients
+    )
+
+
+def lstm(
+    x, h0, c0, weight_ih, weight_hh, bias, noise=None, drop=None, tau=1.0, operands=None,
+    z_hidden=None, z_gates=None,
+):  # fmt: skip
     """Same contract as :func:`g2lstm.cells.reference.lstm`; on the CPU.
 
     ``operands`` is the type of both sides of a product (bfloat16, float32 or float64; None: that
-    of ``x``). State, gates and sums have the type of ``x``, or float32 for bfloat16.
+    of ``x``). State, gates and sums have the type of ``x``, or float32 for bfloat16. Group
+    variables are those of :func:`g2lstm.cells.grouped.lstm`.
     """
     operands = operands or x.dtype
-    return _LSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, noise, drop, tau, operands)
+    return _LSTM.apply(
+        x, h0, c0, weight_ih, weight_hh, bias, noise, drop, tau, operands, z_hidden, z_gates
+    )
 
 
 class _LSTM(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, h0, c0, weight_ih, weight_hh, bias, noise, drop, tau, operands):
+    def forward(
+        ctx, x, h0, c0, weight_ih, weight_hh, bias, noise, drop, tau, operands, z_hidden, z_gates
+    ):
         steps, batch, inputs = x.shape
         hidden = weight_hh.shape[1]
         state = torch.promote_types(operands, torch.float32)
@@ -159,18 +204,24 @@ class _LSTM(torch.autograd.Function):
         h[0, :, :hidden], c[0] = h0, c0
         ctx.sizes, ctx.tau = Sizes(steps, batch, hidden, padded), tau
         ctx.drop, ctx.keys = _drop(drop), drop  # the keys live as long as pointers to them
+        z_hidden, z_gates = (
+            None if z is None else z.to(state).contiguous() for z in (z_hidden, z_gates)
+        )
+        products = None if z_gates is None else torch.empty_like(gates)
         library(operands).lstm_forward(
             TYPES[operands], ctx.sizes, projected.data_ptr(), bias.data_ptr(), named_noise(noise),
-            recurrent.data_ptr(), ctx.drop, tau, gates.data_ptr(), c.data_ptr(), h.data_ptr(),
+            recurrent.data_ptr(), ctx.drop, tau, _groups(z_gates, z_hidden, products),
+            gates.data_ptr(), c.data_ptr(), h.data_ptr(),
         )  # fmt: skip
-        ctx.save_for_backward(rows, weight_ih, recurrent, gates, h, c)
+        ctx.save_for_backward(rows, weight_ih, recurrent, gates, h, c, z_gates, z_hidden, products)
         y = h[1:, :, :hidden].to(x.dtype, copy=True)
         return y, y[-1].clone(), c[-1].to(x.dtype, copy=True)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_y, grad_h, grad_c):
-        rows, weight_ih, recurrent, gates, h, c = ctx.saved_tensors
+        rows, weight_ih, recurrent, gates, h, c, *groups = ctx.saved_tensors
+        d_groups = [None if z is None else torch.zeros_like(z) for z in groups[:2]]
         steps, batch, hidden = len(c) - 1, *c.shape[1:]
         operands, state, kind = h.dtype, c.dtype, grad_y.dtype
         compiled = library(operands)
@@ -180,8 +231,8 @@ class _LSTM(torch.autograd.Function):
         d_bias = torch.zeros(4 * hidden, dtype=state)
         compiled.lstm_backward(
             TYPES[operands], ctx.sizes, grad_y.data_ptr(), gates.data_ptr(), c.data_ptr(),
-            recurrent.data_ptr(), ctx.drop, ctx.tau, d_h.data_ptr(), d_c.data_ptr(),
-            delta.data_ptr(), d_bias.data_ptr(),
+            recurrent.data_ptr(), ctx.drop, ctx.tau, _groups(*groups, *d_groups), d_h.data_ptr(),
+            d_c.data_ptr(), delta.data_ptr(), d_bias.data_ptr(),
         )  # fmt: skip
         d_x = None
         if ctx.needs_input_grad[0]:
@@ -195,7 +246,9 @@ class _LSTM(torch.autograd.Function):
             )
         d_weight_ih = product(turned, rows)
         gradients = (d_x, d_h, d_c, d_weight_ih, d_weight_hh, d_bias)
-        return *(None if g is None else g.to(kind) for g in gradients), None, None, None, None
+        d_gates, d_hidden = d_groups
+        given = (*gradients, None, None, None, None, d_hidden, d_gates)
+        return tuple(None if g is None else g.to(kind) for g in given)
 
 
 def named_noise(noise):
@@ -204,6 +257,11 @@ def named_noise(noise):
         return Noise(limit=0)
     rows, columns = noise.halves.row_keys, noise.halves.column_keys
     return Noise(rows.data_ptr(), columns.data_ptr(), noise.limit, noise.eps)
+
+
+def _groups(*tensors):
+    """Return the structure with the addresses of group variables; None: there is none."""
+    return Groups(*(None if each is None else each.data_ptr() for each in tensors))
 
 
 def _drop(drop):

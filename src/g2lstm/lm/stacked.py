@@ -9,6 +9,7 @@ from torch import nn
 from g2lstm.arrays import load_arrays
 from g2lstm.cells import LSTMLayer
 from g2lstm.sparsify.export import load_exported
+from g2lstm.sparsify.lags import even_starts
 from g2lstm.sparsify.structure import COUNTED
 from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
@@ -106,6 +107,21 @@ def forward_pass(model, corpus, steps=30, batch=10):
     words = torch.as_tensor(corpus.splits["test"][: steps * batch], dtype=torch.long)
     tokens = words.view(batch, steps).T.contiguous().to(device)
     return lambda: model.logits(model(tokens, model.initial_state(batch))[1])
+
+
+@torch.no_grad()
+def last_layer(model, corpus, steps, count):
+    """Return the last LSTM layer as a function of its inputs, and these inputs: (steps, windows,
+    units) on at most ``count`` windows evenly over the validation text, each from the zero state.
+    """
+    tokens = torch.as_tensor(corpus.splits["valid"], dtype=torch.long)
+    starts = even_starts(len(tokens), steps, count)
+    columns = torch.stack([tokens[start : start + steps] for start in starts], 1)
+    x = model.embedding(columns.to(model.decoder.weight.device))
+    *others, last = model.lstm
+    for layer in others:
+        x, _ = layer(x, layer.initial_state(len(starts)))
+    return lambda x: last(x, last.initial_state(x.shape[1]))[0], x
 
 
 def _with_arrays(arrays, device):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from string import ascii_lowercase
 
+from g2lstm.paper import sparse_claims
 from g2lstm.paper.aggregate import corpus_of, read_summaries
 from g2lstm.paper.cells import (
     MISSING,
@@ -44,7 +45,8 @@ class Result:
 def write_claims(summary_paths, published_path, claims_path, layout, output, paper=PAPER):
     """Write ``claims.md``: each claim of a paper, with its outcome in print and for our runs.
 
-    Claims about figures of gates get the predicates of :mod:`g2lstm.paper.gate_claims`.
+    Claims about figures get the predicates of :mod:`g2lstm.paper.gate_claims` and
+    :mod:`g2lstm.paper.sparse_claims`.
     """
     published, summary = read_tables(published_path, paper), read_summaries(summary_paths)
     mean = our_numbers(published, summary, layout, paper)
@@ -52,10 +54,12 @@ def write_claims(summary_paths, published_path, claims_path, layout, output, pap
     by_seed = [
         our_numbers(published, summary[_of_seed(summary, seed)], layout, paper) for seed in seeds
     ]
-    of_gates = gate_predicates(synthetic=corpus_of(summary, "de-en") == "synthetic")
+    of_figures = sparse_claims.PREDICATES | gate_predicates(
+        synthetic=corpus_of(summary, "de-en") == "synthetic"
+    )
     claims = [
-        {**claim, "expr": claim["expr"] or of_gates.get(claim["id"])}
-        for claim in _with_sizes(read_claims(claims_path, paper))
+        {**claim, "expr": claim["expr"] or of_figures.get(claim["id"])}
+        for claim in sparse_claims.with_words_alone(read_claims(claims_path, paper))
     ]
     results = [(claim, judge(claim, mean, by_seed)) for claim in claims]
     header = _header(layout, gates=paper == PAPER)
@@ -69,9 +73,13 @@ def _of_seed(summary, seed):
 
 
 def our_numbers(published, summary, layout, paper=PAPER):
-    """Return what the predicates see: :func:`our_tables`, and the numbers of gates as ``gates``."""
+    """Return what the predicates see: :func:`our_tables`, and the numbers of gates as ``gates``, of
+    what is left of sparse models as ``left``.
+    """
     tables = our_tables(published, summary, layout, paper)
-    return {**tables, "gates": gate_numbers(summary)} if paper == PAPER else tables
+    if paper == PAPER:
+        return {**tables, "gates": gate_numbers(summary)}
+    return {**tables, "left": sparse_claims.left_numbers(summary)}
 
 
 def our_tables(published, summary, layout, paper=PAPER):
@@ -145,16 +153,6 @@ def _merge(mean, seeds):
     """Return the verdict on the mean, or undecided when a seed decides otherwise."""
     decided = {verdict.outcome for verdict in (mean, *seeds)} - {UNDECIDED}
     return Verdict(UNDECIDED, mean.numbers) if len(decided) > 1 else mean
-
-
-def _with_sizes(claims):
-    """Yield claims; one about small and large models is also judged on the small ones alone."""
-    both, small = "('small', 'large')", "('small',)"
-    for claim in claims:
-        yield claim
-        if both in (claim["expr"] or ""):
-            expression = claim["expr"].replace(both, small)
-            yield {**claim, "id": f"{claim['id']}, small model", "expr": expression}
 
 
 def _header(layout, gates):

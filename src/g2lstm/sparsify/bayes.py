@@ -14,10 +14,14 @@ import math
 import torch
 from torch.autograd.function import once_differentiable
 
+from g2lstm.cells import kernels, native
+
 LOG_SIGMA = -3.0  # at the start
 CUT = 8.0  # of log α: beyond it R is constant
 LARGEST_KEPT = 3.0  # log α of a variable that is not zero in test mode
 OFFSET, HEIGHT, SLOPE, SHIFT = -0.03, 0.64, 1.5, 1.3
+K = math.exp(-SLOPE * SHIFT)
+PEAK = 2.0 * HEIGHT * SLOPE * K
 FAR = 60.0  # |μ|/σ beyond the cut, e⁴, whose powers are finite
 BLOCK = 1 << 16  # numbers whose gradient is computed at once: all steps of it stay in cache
 
@@ -51,6 +55,13 @@ def add_surrogate_gradient(mean, log_sigma, scale):
     With v = μ/σ it is v·g/σ for μ and -v²·g for log σ, where g = -2·R'(log α)/v²: no logarithm,
     and nothing infinite at μ = 0.
     """
+    if kernels.in_cpp(mean):
+        native.surrogate_gradient(
+            *(mean, log_sigma, mean.grad, log_sigma.grad),
+            **{"scale": scale, "k": K, "peak": PEAK, "far": FAR},
+            **{"low": math.exp(-CUT), "high": math.exp(CUT)},
+        )
+        return
     parts = (value.view(-1).split(BLOCK) for value in (mean, log_sigma, mean.grad, log_sigma.grad))
     for mu, log_s, d_mu, d_log_s in zip(*parts, strict=True):
         inverse = torch.exp(-log_s)
@@ -90,10 +101,9 @@ class SparseVariationalDropout:
 
 def _g(v, square):
     """Return 1/(1 + v²) + 2·0.64·1.5·k·|v|/(1 + k·|v|³)², k = e^(-1.5·1.3); beyond the cut zero."""
-    k = math.exp(-SLOPE * SHIFT)
     size = v.abs()
-    logistic = (size * square).mul_(k).add_(1.0).square_()
-    found = size.mul_(2.0 * HEIGHT * SLOPE * k).div_(logistic)
+    logistic = (size * square).mul_(K).add_(1.0).square_()
+    found = size.mul_(PEAK).div_(logistic)
     found += (square + 1.0).reciprocal_()
     return found.mul_(square > math.exp(-CUT)).mul_(square < math.exp(CUT))
 
@@ -101,10 +111,14 @@ def _g(v, square):
 class _Sample(torch.autograd.Function):
     @staticmethod
     def forward(ctx, mean, log_sigma):
-        noise = log_sigma.exp()
-        noise *= torch.randn_like(noise)
+        if kernels.in_cpp(mean):
+            noise, drawn = native.draw(mean.contiguous(), log_sigma.contiguous())
+        else:
+            noise = log_sigma.exp()
+            noise *= torch.randn_like(noise)
+            drawn = mean + noise
         ctx.save_for_backward(noise)
-        return mean + noise
+        return drawn
 
     @staticmethod
     @once_differentiable

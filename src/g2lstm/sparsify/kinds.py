@@ -11,6 +11,7 @@ from g2lstm.lm.highway_train import HighwayTraining
 from g2lstm.lm.stacked_train import StackedTraining
 from g2lstm.sparsify import highway as highway_structures
 from g2lstm.sparsify.export import export_model
+from g2lstm.sparsify.gate_map import gate_map
 from g2lstm.tasks import SPARSE
 
 
@@ -23,7 +24,9 @@ class Kind(NamedTuple):
     test mode, ``read_exported(path, device)`` a small one, each with its metadata.
     ``evaluate(model, corpus, settings)`` returns metrics by split, where ``settings`` is the
     section ``evaluation``. ``forward(model, corpus)`` returns a function that runs ``model`` once
-    over a fixed piece of the test data, to be timed.
+    over a fixed piece of the test data, to be timed. ``gate_map(arrays)``, of an exported model's
+    arrays, says what is left of its LSTM gates; None where it has none. ``last_layer(model, corpus, steps, count)`` gives what
+    :func:`g2lstm.sparsify.lags.gradient_norms` takes, for windows of the validation data.
     """
 
     load: Callable
@@ -33,6 +36,8 @@ class Kind(NamedTuple):
     read_exported: Callable
     evaluate: Callable
     forward: Callable
+    gate_map: Callable | None = gate_map
+    last_layer: Callable | None = None
 
 
 def kind_of(task):
@@ -53,6 +58,7 @@ KINDS = {
         read_exported=stacked.read_exported,
         evaluate=evaluate_sparse,
         forward=stacked.forward_pass,
+        last_layer=stacked.last_layer,
     ),
     "highway": Kind(
         load=Corpus.load,
@@ -62,5 +68,6 @@ KINDS = {
         read_exported=highway.read_exported,
         evaluate=highway.evaluate,
         forward=stacked.forward_pass,
+        gate_map=None,
     ),
 }

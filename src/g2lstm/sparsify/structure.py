@@ -43,6 +43,7 @@ class Structure:
             found[f"gates{layer}"] = int(gates.sum())
             by_kind = zip(GATES, gates.sum(1), strict=True)
             found |= {f"gates{layer}_{kind}": int(count) for kind, count in by_kind}
+            found[f"only_o{layer}"] = int((gates[3] & ~gates[:3].any(0)).sum())
         total = sum(mask.size for mask in self.weights.values())
         left = sum(int(mask.sum()) for mask in self.weights.values())
         return {

@@ -3,6 +3,7 @@
 #include "lstm.h"
 #include "product.h"
 #include "softmax.h"
+#include "variables.h"
 
 template <class F> void by_type(int type, F f) {
   if (type == 0) f(0.f, 0.f);
@@ -14,8 +15,8 @@ template <class F> void by_state_type(int type, F f) {
   else f(0.);
 }
 template <class A> Noise<A> convert(const Noise<double>& n) { return {n.rows, n.columns, A(n.limit), A(n.eps)}; }
-template <class W, class A> Layer<W, A> layer(const Sizes& z, const void* weight, const Drop& drop, double tau) {
-  return {z.steps, z.batch, z.hidden, z.padded, (const A*)weight, drop, {z.hidden, A(1 / tau)}};
+template <class W, class A> Layer<W, A> layer(const Sizes& z, const void* weight, const Drop& drop, double tau, const GroupArrays& groups) {
+  return {z.steps, z.batch, z.hidden, z.padded, (const A*)weight, drop, {z.hidden, A(1 / tau)}, groups};
 }
 template <class A> Attention<A> attention(const AttentionSizes& z, double tau, const void* inputs, const void* states) {
   return {z, {z.hidden, A(1 / tau)}, *(const AttentionInputs<A>*)inputs, *(const AttentionStates<A>*)states};
@@ -40,20 +41,21 @@ const char* unusable(int type) {
   return why.c_str();
 }
 void lstm_forward(int type, const Sizes* z, const void* projected, const void* bias, Noise<double> noise,
-                  const void* weight, Drop drop, double tau, void* gates, void* cs, void* hs) {
+                  const void* weight, Drop drop, double tau, GroupArrays groups, void* gates, void* cs, void* hs) {
   by_type(type, [&](auto w, auto a) {
     using W = decltype(w);
     using A = decltype(a);
-    layer<W, A>(*z, weight, drop, tau)
+    layer<W, A>(*z, weight, drop, tau, groups)
         .forward((const W*)projected, (const A*)bias, convert<A>(noise), (A*)gates, (A*)cs, (W*)hs);
   });
 }
 void lstm_backward(int type, const Sizes* z, const void* d_y, const void* gates, const void* cs,
-                   const void* weight, Drop drop, double tau, void* d_h, void* d_c, void* delta, void* d_bias) {
+                   const void* weight, Drop drop, double tau, GroupArrays groups, void* d_h, void* d_c, void* delta,
+                   void* d_bias) {
   by_type(type, [&](auto w, auto a) {
     using W = decltype(w);
     using A = decltype(a);
-    layer<W, A>(*z, weight, drop, tau)
+    layer<W, A>(*z, weight, drop, tau, groups)
         .backward((const A*)d_y, (const A*)gates, (const A*)cs, (A*)d_h, (A*)d_c, (W*)delta, (A*)d_bias);
   });
 }
@@ -77,6 +79,13 @@ double softmax_loss(int type, i64 words, i64 tokens, const float* bias, const i6
                     float* d_bias) {
   if (type == 0) return SoftmaxLoss<float>{words, tokens, bias, targets}.run(logits, (float*)delta, d_bias);
   return SoftmaxLoss<BFloat16>{words, tokens, bias, targets}.run(logits, (BFloat16*)delta, d_bias);
+}
+void draw(i64 n, const float* mean, const float* log_sigma, float* noise, float* value) {
+  variables::draw(n, mean, log_sigma, noise, value);
+}
+void surrogate_gradient(i64 n, const float* mean, const float* log_sigma, const variables::Surrogate* constants,
+                        float* d_mean, float* d_log_sigma) {
+  variables::surrogate_gradient(n, mean, log_sigma, *constants, d_mean, d_log_sigma);
 }
 // inputs, states, gradients: arrays of pointers in the order of the structures in attention.h.
 void attention_forward(int type, const AttentionSizes* z, double tau, const void* projected, Noise<double> first,

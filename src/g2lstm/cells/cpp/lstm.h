@@ -14,11 +14,28 @@
 
 struct Sizes { i64 steps, batch, hidden, padded; };
 
+// Group variables of a chunk, one value a sequence: [B][4][H] and [B][H]; products [T][B][4][H].
+struct GroupArrays { const void *gates, *hidden; void *products, *d_gates, *d_hidden; };
+
 template <class W, class A> struct Layer {
   i64 T, B, H, K;  // K: units of a row of hidden states, even for bfloat16
   const A* weight;
   Drop drop;
   Cell<W, A> cell;
+  GroupArrays z;
+
+  Groups<A> groups(i64 t, i64 b) const {
+    Groups<A> one;
+    if (z.gates) {
+      one.gates = (const A*)z.gates + b * 4 * H, one.products = (A*)z.products + (t * B + b) * 4 * H;
+      if (z.d_gates) one.d_gates = (A*)z.d_gates + b * 4 * H;
+    }
+    if (z.hidden) {
+      one.hidden = (const A*)z.hidden + b * H;
+      if (z.d_hidden) one.d_hidden = (A*)z.d_hidden + b * H;
+    }
+    return one;
+  }
 
   void forward(const W* projected, const A* bias, const Noise<A>& noise, A* gates, A* cs, W* hs) const {
     auto recurrent = Panels<W, A>::of_gates(H, K);
@@ -34,7 +51,7 @@ template <class W, class A> struct Layer {
             for (i64 b = 0; b < B; b++) {
               const i64 r = t * B + b;
               cell.forward(&product[b * N], projected + r * 4 * H, bias, noise, r, gates + r * 4 * H,
-                           cs + r * H, cs + (r + B) * H, hs + (r + B) * K, u, n);
+                           cs + r * H, cs + (r + B) * H, hs + (r + B) * K, u, n, groups(t, b));
             }
           });
         }
@@ -64,7 +81,7 @@ template <class W, class A> struct Layer {
               if (t < 0) put(last, to_h, n);
               else
                 cell.backward(to_h, d_y + r * H, gates + r * G, cs + r * H, cs + (r + B) * H, d_c + b * H,
-                              delta + r * G, d_bias, u, n);
+                              delta + r * G, d_bias, u, n, groups(t, b));
             }
           });
         }
