@@ -25,8 +25,9 @@ class Kind(NamedTuple):
     ``evaluate(model, corpus, settings)`` returns metrics by split, where ``settings`` is the
     section ``evaluation``. ``forward(model, corpus)`` returns a function that runs ``model`` once
     over a fixed piece of the test data, to be timed. ``gate_map(arrays)``, of an exported model's
-    arrays, says what is left of its LSTM gates; None where it has none. ``last_layer(model, corpus, steps, count)`` gives what
-    :func:`g2lstm.sparsify.lags.gradient_norms` takes, for windows of the validation data.
+    arrays, says what is left of its LSTM gates; None for a kind without. ``last_layer(model,
+    corpus, steps, count)`` gives what :func:`g2lstm.sparsify.lags.gradient_norms` takes, for
+    windows of the validation data.
     """
 
     load: Callable
