@@ -6,6 +6,7 @@ examples and the backward is written by hand.
 """
 
 import torch
+import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
 from g2lstm.cells.pytorch import backward_step, forward_step, turned
@@ -30,16 +31,23 @@ def lstm(x, h0, c0, weight_ih, weight_hh, bias, z_hidden, z_gates=None):
     Returns the outputs h_t (steps, batch, hidden) and the last state, each (batch, hidden); all in
     the type of ``x``, whatever the precision of training.
     """
-    return _GroupedLSTM.apply(x, h0, c0, weight_ih, weight_hh, bias, z_hidden, z_gates)
+    projected = F.linear(x, weight_ih)
+    return recurrence(projected, h0, c0, weight_hh, bias, z_hidden, z_gates)
 
 
-class _GroupedLSTM(torch.autograd.Function):
+def recurrence(projected, h0, c0, weight_hh, bias, z_hidden, z_gates=None):
+    """As :func:`lstm`, given the products x_t · W of all steps, ``projected`` (steps, batch,
+    4 · hidden): of a one-hot x_t they are columns of ``weight_ih``, and nothing is multiplied.
+    """
+    return _Recurrence.apply(projected, h0, c0, weight_hh, bias, z_hidden, z_gates)
+
+
+class _Recurrence(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, h0, c0, weight_ih, weight_hh, bias, z_hidden, z_gates):
-        steps, batch, inputs = x.shape
+    def forward(ctx, projected, h0, c0, weight_hh, bias, z_hidden, z_gates):
+        steps, batch, _ = projected.shape
         hidden = weight_hh.shape[1]
-        rows, bias = x.reshape(steps * batch, inputs), bias.unsqueeze(1)
-        products = turned((rows @ weight_ih.T).view(steps, batch, 4 * hidden))
+        products, bias = turned(projected), bias.unsqueeze(1)
         z_hidden = turned(z_hidden)
         z_gates = None if z_gates is None else turned(z_gates)
         gates = torch.empty_like(products)
@@ -56,17 +64,13 @@ class _GroupedLSTM(torch.autograd.Function):
             h[t + 1] *= z_hidden
         if z_gates is None:
             products = None  # only the gradient of z needs them
-        ctx.save_for_backward(
-            rows, weight_ih, weight_hh, z_hidden, z_gates, products, gates, h, c, tanh_c
-        )
+        ctx.save_for_backward(weight_hh, z_hidden, z_gates, products, gates, h, c, tanh_c)
         return turned(h[1:]), turned(h[-1]), turned(c[-1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_y, grad_h, grad_c):
-        rows, weight_ih, weight_hh, z_hidden, z_gates, products, gates, h, c, tanh_c = (
-            ctx.saved_tensors
-        )
+        weight_hh, z_hidden, z_gates, products, gates, h, c, tanh_c = ctx.saved_tensors
         steps, hidden, batch = tanh_c.shape
         recurrent = turned(weight_hh)
         delta, d_output = torch.empty_like(gates), torch.empty_like(tanh_c)
@@ -81,8 +85,8 @@ class _GroupedLSTM(torch.autograd.Function):
             torch.mm(recurrent, d_products[t], out=d_h)
         d_z_hidden = (d_output * gates[:, 3 * hidden :] * tanh_c).sum(0).T
         d_z_gates = None if z_gates is None else (delta * products).sum(0).T
-        flat = turned(d_products).view(steps * batch, 4 * hidden)
-        d_x = (flat @ weight_ih).view(steps, batch, -1) if ctx.needs_input_grad[0] else None
+        d_projected = turned(d_products)
+        flat = d_projected.view(steps * batch, 4 * hidden)
         d_weight_hh = flat.T @ turned(h[:-1]).view(steps * batch, hidden)
-        d_weights = flat.T @ rows, d_weight_hh, delta.sum((0, 2))
-        return d_x, d_h.T, d_c.T, *d_weights, d_z_hidden, d_z_gates
+        d_bias = delta.sum((0, 2))
+        return d_projected, d_h.T, d_c.T, d_weight_hh, d_bias, d_z_hidden, d_z_gates
