@@ -17,6 +17,7 @@ from g2lstm.tasks import SPARSE, TASKS
 ROOT = Path(__file__).parents[2]
 PRESETS = ROOT / "workflow" / "presets"
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+VALIDATION = ("valid_batch", "length")  # settings of an evaluation that decide the validations
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where there is one: ten times faster
 
 
@@ -126,8 +127,9 @@ def training_job(config, task, variant, seed, stage):
             complete[part] = _merge(complete[part], method.pop(name, {}))
     else:
         complete["gate"] = config["variants"][variant]
-    if "valid_batch" in section["evaluation"]:
-        complete["valid_batch"] = section["evaluation"]["valid_batch"]
+    complete |= {
+        name: section["evaluation"][name] for name in VALIDATION if name in section["evaluation"]
+    }
     return {
         "task": task,
         "stage": stage,
@@ -156,8 +158,8 @@ def _job_schema(task, stage):
     if task in SPARSE:
         parts["method"] = {}  # of a kind, not of a key: given in full
         del parts["gate"]
-    if "valid_batch" in section["evaluation"]["properties"]:
-        parts["valid_batch"] = section["evaluation"]["properties"]["valid_batch"]
+    evaluation = section["evaluation"]["properties"]
+    parts |= {name: evaluation[name] for name in VALIDATION if name in evaluation}
     return {"properties": parts}
 
 

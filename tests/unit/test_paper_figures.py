@@ -71,6 +71,14 @@ def test_the_curve_of_a_translation_has_fractional_epochs_and_perplexity_of_subw
     plt.close(figure)
 
 
+def test_the_curve_of_the_character_model_says_of_what_its_perplexity_is():
+    job = {"task": "char-ptb", "stage": "train", "seed": 1, "method": {"method": "dense"}}
+    figure = _learning_curve([training() | {"task": "char-ptb", "job": job}], "a label")
+    assert figure.axes[0].get_ylabel() == "Perplexity of characters"
+    assert figure.axes[0].get_lines()[0].get_label() == "Training"
+    plt.close(figure)
+
+
 NO_LM_DROPOUT = {"dropout": dict.fromkeys(("embedding", "input", "hidden", "output", "weight"), 0)}
 
 

@@ -1,4 +1,4 @@
-"""A word-level corpus: its vocabulary and one stream of token ids per split, in one file."""
+"""A corpus of words or symbols: vocabulary and one stream of token ids per split, in one file."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -10,17 +10,18 @@ from g2lstm.data.archives import read_file, text_lines
 from g2lstm.errors import UserError
 
 EOS = "<eos>"
+BLANK, NEWLINE = "_", r"\n"  # in the vocabulary of a corpus of symbols
 SPLITS = ("train", "valid", "test")
 VOCABULARY = "vocabulary"
 
 
 @dataclass
 class Corpus:
-    """Vocabulary and token ids of a word-level corpus.
+    """Vocabulary and token ids of a corpus of words or of symbols.
 
     ``vocabulary``: the types; the id of a type is its place. ``splits``: for 'train', 'valid' and
-    'test' the int32 ids of the whole split as one stream, shape (tokens,), with one ``<eos>`` at
-    the end of each line.
+    'test' the int32 ids of the whole split as one stream, shape (tokens,), with one ``<eos>``, or
+    the symbol NEWLINE, at the end of each line.
     """
 
     vocabulary: list[str]
@@ -28,7 +29,7 @@ class Corpus:
 
     @property
     def vocabulary_size(self):
-        """Number of types, ``<eos>`` included."""
+        """Number of types, ``<eos>`` or NEWLINE included."""
         return len(self.vocabulary)
 
     def save(self, path):
@@ -54,19 +55,28 @@ class Corpus:
         return cls(encoded.tobytes().decode("utf-8").split("\n"), arrays)
 
 
-def build_corpus(lines_by_split):
+def build_corpus(lines_by_split, end=EOS):
     """Number the words of ``{split: iterable of lists of words}`` and return the :class:`Corpus`.
 
-    ``<eos>`` is added to each line. Ids follow the order of first appearance over train, valid and
+    ``end`` is added to each line. Ids follow the order of first appearance over train, valid and
     test, as in the AWD-LSTM code base on which the G2-LSTM paper builds.
     """
     ids = {}
     splits = {}
     for name in SPLITS:
-        words = chain.from_iterable((*line, EOS) for line in lines_by_split[name])
+        words = chain.from_iterable((*line, end) for line in lines_by_split[name])
         stream = (ids.setdefault(word, len(ids)) for word in words)
         splits[name] = np.fromiter(stream, dtype=np.int32)
     return Corpus(list(ids), splits)
+
+
+def build_characters(lines_by_split):
+    """Return the :class:`Corpus` of the symbols of ``{split: iterable of lists of words}``.
+
+    They are the letters of each line, BLANK between its words and NEWLINE at its end.
+    """
+    spelled = {split: map(BLANK.join, lines) for split, lines in lines_by_split.items()}
+    return build_corpus(spelled, end=NEWLINE)
 
 
 def read_word_level(paths):

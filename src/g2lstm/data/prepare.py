@@ -2,13 +2,14 @@
 
 import sys
 from itertools import chain
+from math import log
 from pathlib import Path
 
 import numpy as np
 
-from g2lstm.data import bpe
+from g2lstm.data import bpe, treebank
 from g2lstm.data.bitext import Bitext
-from g2lstm.data.corpus import SPLITS, build_corpus, read_word_level
+from g2lstm.data.corpus import SPLITS, build_characters, build_corpus
 from g2lstm.data.fetch import fetched_hashes
 from g2lstm.data.parallel import ParallelCorpus, ParallelSplit
 from g2lstm.data.parallel_sources import read_parallel
@@ -18,10 +19,8 @@ from g2lstm.data.synthetic import synthetic_lines
 from g2lstm.data.tokenise import detokenise
 from g2lstm.errors import UserError
 from g2lstm.records import file_sha256, write_record, write_text
-from g2lstm.tasks import PAIRS
+from g2lstm.tasks import PAIRS, SPARSE
 
-PTB_TOKENS = {"train": 929_589, "valid": 73_760, "test": 82_430}
-PTB_TYPES = 10_000
 TOLERANCE = 0.01  # of published numbers of pairs, for versions of the tokeniser
 
 
@@ -33,16 +32,24 @@ def prepare_language_model(source, output, record, raw_dir=None, synthetic=None,
 
     ``source`` is 'synthetic', with the settings ``synthetic`` {"seed", "tokens": {split: n},
     "vocabulary"}, or 'ptb', which reads ``raw_dir``/ptb.{train,valid,test}.txt, as the record
-    files.json there has them. Only the synthetic source has an 'oracle' in its record: the exact
-    perplexity and nats per token of each split. Raises UserError for an unknown source, text that
-    is unreadable or has changed since it was fetched, or a Penn Treebank whose counts are not those
-    of Mikolov's version.
+    files.json there has them. Tokens are words, or for a task about characters their symbols. Only
+    the synthetic source has an 'oracle' in its record: the exact perplexity and nats per token of
+    each split, or bits per character. Raises UserError for an unknown source, text that is
+    unreadable or has changed since it was fetched, or a Penn Treebank whose counts are not those of
+    Mikolov's version.
     """
-    facts = {}
+    kind, facts = "characters" if SPARSE.get(task) == "characters" else "words", {}
+    build = {"words": build_corpus, "characters": build_characters}[kind]
     if source == "synthetic":
-        corpus, facts["oracle"] = _synthetic_corpus(**synthetic)
+        lines, oracle = _synthetic_lines(**synthetic)
+        corpus = build(lines)
+        facts["oracle"] = {
+            split: _exact(numbers, len(corpus.splits[split]), kind)
+            for split, numbers in oracle.items()
+        }
     elif source == "ptb":
-        corpus = _ptb_corpus(Path(raw_dir))
+        corpus = build(treebank.read_lines(raw_dir))
+        treebank.check(corpus, raw_dir, kind)
     else:
         raise UserError(f"unknown corpus {source!r}; choose 'synthetic' or 'ptb'")
     corpus.save(output)
@@ -60,34 +67,22 @@ def prepare_language_model(source, output, record, raw_dir=None, synthetic=None,
     )
 
 
-def _synthetic_corpus(seed, tokens, vocabulary):
+def _synthetic_lines(seed, tokens, vocabulary):
     try:
-        lines, oracle = synthetic_lines(seed, tokens, vocabulary)
+        return synthetic_lines(seed, tokens, vocabulary)
     except ValueError as error:
         raise UserError(f"synthetic corpus: {error}; raise the vocabulary") from error
-    exact = ("perplexity", "nats_per_token")
-    return build_corpus(lines), {
-        split: {key: numbers[key] for key in exact} for split, numbers in oracle.items()
-    }
 
 
-def _ptb_corpus(raw_dir):
-    paths = {split: raw_dir / f"ptb.{split}.txt" for split in SPLITS}
-    fetched_hashes(raw_dir, [path.name for path in paths.values()])
-    corpus = build_corpus(read_word_level(paths))
-    for split, expected in PTB_TOKENS.items():
-        if len(corpus.splits[split]) != expected:
-            raise _other_text(paths[split], f"{len(corpus.splits[split])} tokens", expected)
-    if corpus.vocabulary_size != PTB_TYPES:
-        raise _other_text(raw_dir, f"{corpus.vocabulary_size} types", PTB_TYPES)
-    return corpus
+def _exact(numbers, symbols, kind):
+    """Return the metrics of a split that the grammar itself would have.
 
-
-def _other_text(path, found, expected):
-    return UserError(
-        f"{path}: {found} instead of {expected}; this is not Mikolov's Penn Treebank, "
-        "fetch it again"
-    )
+    ``numbers`` are its own, of words; a text has one spelling, of so many ``symbols``.
+    """
+    if kind == "characters":
+        nats = numbers["nats_per_token"] * numbers["tokens"]
+        return {"bpc": nats / symbols / log(2)}
+    return {key: numbers[key] for key in ("perplexity", "nats_per_token")}
 
 
 def prepare_translation(source, output_dir, registry_path, raw_dir=None):

@@ -6,11 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from g2lstm.arrays import load_arrays
 from g2lstm.cells import LSTMLayer
-from g2lstm.sparsify.export import load_exported
+from g2lstm.sparsify.export import load_exported, load_plain
 from g2lstm.sparsify.lags import even_starts
-from g2lstm.sparsify.structure import COUNTED
 from g2lstm.training.softmax import linear_cross_entropy
 from g2lstm.training.tensors import to_tensors
 
@@ -85,8 +83,7 @@ def read_model(path, device):
 
     Raises UserError when the file is missing or damaged.
     """
-    arrays, meta = load_arrays(path)
-    arrays = {name: array for name, array in arrays.items() if not name.endswith(COUNTED)}
+    arrays, meta = load_plain(path)
     return _with_arrays(arrays, device), meta
 
 

@@ -5,14 +5,13 @@ validation.
 """
 
 from g2lstm.lm.evaluate import batchify, nats_per_token
-from g2lstm.precision import full
-from g2lstm.training.run import TrainingRun
+from g2lstm.training.epochs import EpochTraining
 from g2lstm.training.tensors import part
 
 STATES = "hc"  # names of what a layer hands on, of which one with a single state has the first
 
 
-class StreamTraining(TrainingRun):
+class StreamTraining(EpochTraining):
     """A training run on a text in columns, whose state is carried from chunk to chunk.
 
     A subclass has ``step()`` and validates in ``_end_epoch()``.
@@ -25,8 +24,6 @@ class StreamTraining(TrainingRun):
     folder : the run's checkpoint folder; the best model so far is kept there
     device : torch device
     """
-
-    scalars = (*TrainingRun.scalars, "steps")
 
     def __init__(self, job, model, optimiser, corpus, folder, device):
         super().__init__(job, model, optimiser, folder, device)
@@ -62,17 +59,8 @@ class StreamTraining(TrainingRun):
         self.position, self.steps = stop, self.steps + 1
         return raw, dropped, targets
 
-    def _tested(self):
-        """Return the model that is validated, in test mode."""
-        return self.model.eval()
-
-    @full()
-    def _validate(self):
-        """Return the cross-entropy of the validation text, nats a token."""
-        loss = nats_per_token(self._tested(), self.valid_data)
-        self.model.train()
-        self._check_finite(loss)
-        return loss
+    def _valid_loss(self, model):
+        return nats_per_token(model, self.valid_data)
 
     def state(self):
         """Return ``(tensors, meta)`` that :meth:`restore` needs to go on bit for bit."""

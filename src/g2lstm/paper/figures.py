@@ -16,13 +16,18 @@ from g2lstm.paper.aggregate import read_summaries
 from g2lstm.paper.cells import VARIANTS, measured_cells, resolve_columns, scale
 from g2lstm.paper.style import COLUMN_WIDTH, LINES, SPARSE_LINES, STYLE, save
 from g2lstm.records import read_record
-from g2lstm.tasks import TRANSLATION
+from g2lstm.tasks import SPARSE, TRANSLATION
+
+UNITS = dict.fromkeys(TRANSLATION, "sub-words") | {  # of a task's perplexity, where not words
+    task: kind for task, kind in SPARSE.items() if kind == "characters"
+}
 
 
 def write_learning_curve(record_paths, layout, stem):
     """Write training and validation perplexity over the epochs of one run, as PNG and PDF.
 
-    Perplexity is that of words for the language model, of sub-words for translation.
+    Perplexity is that of words for language models, of sub-words for translation, and of characters
+    for the model of these: 2 to the power of their bits per character.
     ``record_paths`` are the run's ``training`` records: the first stage, and the finetuning if it
     was done, in any order. Raises UserError when they belong to several runs.
     """
@@ -83,8 +88,8 @@ def _learning_curve(records, label):
     if epochs[-1] > before:
         edges = before + half, epochs[-1] + half
         axes.axvspan(*edges, color="#f0e442", alpha=0.25, lw=0, label="Finetuning")
-    sub_words = records[0]["task"] in TRANSLATION
-    ylabel = "Perplexity of sub-words" if sub_words else "Perplexity"
+    units = UNITS.get(records[0]["task"])
+    ylabel = f"Perplexity of {units}" if units else "Perplexity"
     axes.set(xlabel="Epoch", ylabel=ylabel, yscale="log")
     axes.set_xlim(epochs[0] - half, epochs[-1] + half)
     _title(axes, f"{name}, seed {records[0]['seed']}; {label}")
@@ -97,7 +102,7 @@ def _learning_curve(records, label):
 def _has_dropout(job):
     """Return whether a run drops anything, by the ``job`` of its record, without defaults there."""
     model = complete_job(job)["model"]
-    dropout = model["dropout"]
+    dropout = model.get("dropout", 0.0)
     rates = list(dropout.values()) if isinstance(dropout, dict) else [dropout]
     return any(rate > 0 for rate in [*rates, model.get("readout_dropout", 0.0)])
 

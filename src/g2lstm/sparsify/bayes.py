@@ -12,6 +12,7 @@ noise than value in the end, log α > 3, is zero.
 import math
 
 import torch
+import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
 from g2lstm.cells import kernels, native
@@ -23,6 +24,7 @@ OFFSET, HEIGHT, SLOPE, SHIFT = -0.03, 0.64, 1.5, 1.3
 K = math.exp(-SLOPE * SHIFT)
 PEAK = 2.0 * HEIGHT * SLOPE * K
 FAR = 60.0  # |μ|/σ beyond the cut, e⁴, whose powers are finite
+INSIDE_ROOT = 1e-8  # of the standard deviation of a product
 BLOCK = 1 << 16  # numbers whose gradient is computed at once: all steps of it stay in cache
 
 
@@ -46,6 +48,16 @@ def masked(mean, log_sigma):
 def sample(mean, log_sigma):
     """Return one draw μ + σ·ε of each variable, with ε from PyTorch's global generator."""
     return _Sample.apply(mean, log_sigma)
+
+
+def noisy_product(x, mean, log_sigma, noise):
+    """Return a draw of ``x`` · Wᵀ by local reparameterisation: of the products, not of W.
+
+    ``x`` is (..., inputs); ``mean`` and ``log_sigma`` of W are (outputs, inputs); ``noise`` is
+    standard normal and extends to (..., outputs): where it is shared, so is the draw.
+    """
+    variance = F.linear(x.square(), (2.0 * log_sigma).exp())
+    return torch.addcmul(F.linear(x, mean), (variance + INSIDE_ROOT).sqrt(), noise)
 
 
 @torch.no_grad()

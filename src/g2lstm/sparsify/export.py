@@ -22,7 +22,7 @@ def export_model(model_path, output_path):
     These are those of its :class:`Structure`; ``dense_bytes`` and ``file_bytes``, the files' sizes;
     and of the small model whose matrices are dense, ``dense_weights``, its weights and biases but
     with all units of the embedding, and ``multadd``, by which factor it multiplies less (LSTM and
-    softmax), both as Wen et al. (2018) count.
+    softmax), both as Wen et al. (2018) count. A one-hot input is multiplied like any other.
 
     Raises UserError when the model is missing, damaged or exported already.
     """
@@ -31,13 +31,14 @@ def export_model(model_path, output_path):
     save_exported(output_path, remove_neurons(arrays, structure), meta)
     before = [arrays[f"lstm.{k}.weight_hh"].shape[1] for k in range(len(structure.neurons))]
     after = [int(kept.sum()) for kept in structure.neurons]
-    vocabulary, embedding = arrays["embedding.weight"].shape
-    products = [_products(embedding, units, vocabulary) for units in (before, after)]
+    vocabulary, inputs = len(arrays["decoder.weight"]), arrays["lstm.0.weight_ih"].shape[1]
+    products = [_products(inputs, units, vocabulary) for units in (before, after)]
     biases = 4 * sum(after) + vocabulary
+    embedding = arrays["embedding.weight"].size if "embedding.weight" in arrays else 0
     return {
         **structure.facts(),
         **bytes_of(model_path, output_path),
-        "dense_weights": vocabulary * embedding + products[1] + biases,
+        "dense_weights": embedding + products[1] + biases,
         "multadd": products[0] / max(products[1], 1),
     }
 
@@ -51,6 +52,12 @@ def load_trained(path):
     if "sparse" in meta:
         raise UserError(f"{path}: exported already; give the trained model")
     return arrays, meta
+
+
+def load_plain(path):
+    """As :func:`load_trained`, without what tells which weights count as left: a model's own."""
+    arrays, meta = load_trained(path)
+    return {name: array for name, array in arrays.items() if not name.endswith(COUNTED)}, meta
 
 
 def save_exported(path, small, meta):
@@ -96,15 +103,16 @@ def remove_neurons(arrays, structure):
         reader = f"lstm.{k + 1}.weight_ih"
         reader = reader if reader in small else "decoder.weight"
         small[reader] = small[reader][:, kept]
-    read = at_least_one(small["lstm.0.weight_ih"].any(0) & small["embedding.weight"].any(0))
-    small["lstm.0.weight_ih"] = small["lstm.0.weight_ih"][:, read]
-    small["embedding.weight"] = small["embedding.weight"][:, read]
+    if "embedding.weight" in small:
+        read = at_least_one(small["lstm.0.weight_ih"].any(0) & small["embedding.weight"].any(0))
+        for name in ("lstm.0.weight_ih", "embedding.weight"):
+            small[name] = small[name][:, read]
     return small
 
 
-def _products(embedding, units, vocabulary):
+def _products(inputs, units, vocabulary):
     """Return the weights that multiply in each step: those of LSTM layers of ``units``, softmax."""
-    layers = sum(4 * out * (into + out) for into, out in pairwise([embedding, *units]))
+    layers = sum(4 * out * (into + out) for into, out in pairwise([inputs, *units]))
     return layers + units[-1] * vocabulary
 
 

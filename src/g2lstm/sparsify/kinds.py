@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from g2lstm.data.corpus import Corpus
-from g2lstm.lm import highway, stacked
+from g2lstm.lm import characters, highway, stacked
 from g2lstm.lm.bayes_train import BayesianTraining
+from g2lstm.lm.characters_train import BayesianCharacterTraining, CharacterTraining
+from g2lstm.lm.chunks import evaluate_characters
 from g2lstm.lm.evaluate import evaluate_sparse
 from g2lstm.lm.highway_train import HighwayTraining
 from g2lstm.lm.stacked_train import StackedTraining
@@ -70,5 +72,14 @@ KINDS = {
         evaluate=highway.evaluate,
         forward=stacked.forward_pass,
         gate_map=None,
+    ),
+    "characters": Kind(
+        load=Corpus.load,
+        trainings={"dense": CharacterTraining, "bayes": BayesianCharacterTraining},
+        export=export_model,
+        read=characters.read_model,
+        read_exported=characters.read_exported,
+        evaluate=evaluate_characters,
+        forward=characters.forward_pass,
     ),
 }

@@ -67,7 +67,8 @@ def truths(packed, count):
 def read_structure(arrays):
     """Return the :class:`Structure` of a stacked language model's ``arrays`` (name -> array).
 
-    Besides the model's own there may be bits with ``COUNTED`` behind the name of a matrix.
+    Without ``embedding.weight`` its input is one-hot. Besides the model's own there may be bits
+    with ``COUNTED`` behind the name of a matrix.
     """
     nonzero = {name: array != 0 for name, array in arrays.items() if array.ndim == 2}
     weights = {name: _counted(arrays, name, mask) for name, mask in nonzero.items()}
@@ -93,12 +94,14 @@ def _counted(arrays, name, mask):
 def _remove(weights, neurons):
     """Take what comes into neurons that nothing reads out of the masks; tell whether any changed.
 
-    So with the embedding's units, which are read by the first layer alone.
+    So with the embedding's units, if there is one, which are read by the first layer alone.
     """
-    embedding, reader = weights["embedding.weight"], weights["lstm.0.weight_ih"]
-    gone = embedding.any(0) != reader.any(0)
-    embedding[:, gone] = reader[:, gone] = False
-    changed = gone.any()
+    changed = False
+    if "embedding.weight" in weights:
+        embedding, reader = weights["embedding.weight"], weights["lstm.0.weight_ih"]
+        gone = embedding.any(0) != reader.any(0)
+        embedding[:, gone] = reader[:, gone] = False
+        changed = gone.any()
     for k in reversed(range(len(neurons))):
         inputs, recurrent = (weights[name] for name in _matrices(k))
         consumer = weights.get(_matrices(k + 1)[0], weights["decoder.weight"])

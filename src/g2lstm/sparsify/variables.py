@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from g2lstm.sparsify.bayes import LOG_SIGMA, masked, sample
+from g2lstm.sparsify.structure import COUNTED, bits
 
 
 class BayesianVariables(nn.Module):
@@ -48,6 +49,31 @@ class BayesianVariables(nn.Module):
             for name, value in self.state_dict().items()
             if not name.startswith("log_sigma.")
         }
+
+    @torch.no_grad()
+    def folded(self):
+        """Return the tensors of the plain model of LSTM layers that this is in test mode.
+
+        Each z is a factor of weights: of ``input`` and of the neurons ``hidden{layer}`` on the
+        columns that read them, of ``gates{layer}`` on their rows. Beside a matrix whose rows gates'
+        z can remove stands, with ``COUNTED`` behind its name, which weights it has without them:
+        these count as left.
+        """
+        tested = self.tested()
+        found = {name: v for name, v in tested.items() if not name.startswith("groups.")}
+        inputs = [f"lstm.{k}.weight_ih" for k in range(len(self.lstm))]
+        if "input" in self.groups:
+            found[inputs[0]] *= tested["groups.input"]
+        for k, reader in enumerate([*inputs[1:], "decoder.weight"]):
+            if f"hidden{k}" in self.groups:
+                found[f"lstm.{k}.weight_hh"] *= tested[f"groups.hidden{k}"]
+                found[reader] *= tested[f"groups.hidden{k}"]
+        for k in range(len(self.lstm)):
+            for name in (f"lstm.{k}.weight_ih", f"lstm.{k}.weight_hh"):
+                if f"gates{k}" in self.groups:
+                    found[name + COUNTED] = torch.from_numpy(bits(found[name].cpu().numpy() != 0))
+                    found[name] *= tested[f"groups.gates{k}"].unsqueeze(1)
+        return found
 
 
 def _key(name):
