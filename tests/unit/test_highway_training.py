@@ -9,13 +9,14 @@ import pytest
 import torch
 from highway_models import CPU, DEPTH, HIDDEN, WORDS, tiny
 
-from g2lstm import config
+from g2lstm import config, stages
 from g2lstm.data.corpus import Corpus
 from g2lstm.errors import UserError
 from g2lstm.lm.evaluate import evaluate_sparse, nats_per_token
 from g2lstm.lm.highway import Dropout, evaluate, read_exported
 from g2lstm.lm.highway_train import HighwayTraining
 from g2lstm.lm.stacked_train import learning_rate
+from g2lstm.records import read_record
 from g2lstm.sparsify.highway import export_model
 from g2lstm.training.tensors import load_tensors
 
@@ -119,6 +120,22 @@ def test_the_best_epoch_is_published(corpus, tmp_path, monkeypatch):
             break
     taken, _ = load_tensors(tmp_path / "best.safetensors")
     assert torch.equal(taken["decoder.bias"], models[1])
+
+
+def test_the_record_of_an_export_says_what_the_table_shows(corpus, tmp_path):
+    training = new(corpus, tmp_path)
+    training.start()
+    while not training.finished:
+        training.step()
+    corpus.save(tmp_path / "corpus")
+    stages.export(
+        tmp_path / "best.safetensors", tmp_path / "corpus", {"task": "word-ptb-rhn"},
+        {"valid_batch": 20, "test_batch": 1}, tmp_path / "small", tmp_path / "record.json", "cpu",
+    )  # fmt: skip
+    record = read_record(tmp_path / "record.json")
+    assert (record["size"]["lambda1"], record["size"]["neurons1"]) == (0.01, HIDDEN)
+    assert record["metrics"]["valid"]["tokens"] == 299
+    assert not {"keep", "gates"} & {*record, *record["size"]}  # of LSTM alone
 
 
 def test_the_final_evaluation_has_one_column_whatever_validates_in_training(corpus):

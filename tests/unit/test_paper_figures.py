@@ -24,6 +24,8 @@ from g2lstm.paper.figures import (
     write_rounding_curve,
 )
 from g2lstm.paper.published import read_tables
+from g2lstm.paper.style import SPARSE_LINES
+from g2lstm.tasks import METHODS
 
 
 @pytest.fixture
@@ -163,3 +165,7 @@ def test_labels_of_a_logarithmic_axis_do_not_overprint(low, high):
     boxes.sort(key=lambda box: box.y0)
     assert len(boxes) >= 3
     assert all(below.y1 <= above.y0 for below, above in itertools.pairwise(boxes))
+
+
+def test_every_method_of_the_sparse_tasks_has_a_line():
+    assert set(SPARSE_LINES) == set(METHODS)
