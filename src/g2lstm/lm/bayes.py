@@ -1,12 +1,9 @@
 """The stacked language model with Bayesian weights and group variables (Lobacheva et al. 2020)."""
 
-import torch
 import torch.nn.functional as F
 
 from g2lstm.cells import grouped
 from g2lstm.lm.stacked import StackedLanguageModel
-from g2lstm.sparsify.bayes import sample
-from g2lstm.sparsify.structure import COUNTED, bits
 from g2lstm.sparsify.variables import BayesianVariables
 from g2lstm.training.softmax import linear_cross_entropy
 
@@ -67,33 +64,9 @@ class BayesianLanguageModel(BayesianVariables, StackedLanguageModel):
         weight = self.matrix("decoder.weight")
         return linear_cross_entropy(x.flatten(0, 1), weight, self.decoder.bias, targets.flatten())
 
-    @torch.no_grad()
-    def folded(self):
-        """Return the tensors of the plain :class:`StackedLanguageModel` that this is in test mode.
-
-        Each z is a factor of weights: of units and neurons on the columns that read them, of gates
-        on their rows. Beside a matrix whose rows gates' z can remove stands, with ``COUNTED``
-        behind its name, which weights it has without them: these count as left.
-        """
-        tested = self.tested()
-        found = {name: v for name, v in tested.items() if not name.startswith("groups.")}
-        if self.levels == "w":
-            return found
-        inputs = [f"lstm.{k}.weight_ih" for k in range(len(self.lstm))]
-        found[inputs[0]] *= tested["groups.input"]
-        for k, reader in enumerate([*inputs[1:], "decoder.weight"]):
-            found[f"lstm.{k}.weight_hh"] *= tested[f"groups.hidden{k}"]
-            found[reader] *= tested[f"groups.hidden{k}"]
-        for k in range(len(self.lstm)) if self.levels == "wgn" else ():
-            for name in (f"lstm.{k}.weight_ih", f"lstm.{k}.weight_hh"):
-                found[name + COUNTED] = torch.from_numpy(bits(found[name].cpu().numpy() != 0))
-                found[name] *= tested[f"groups.gates{k}"].unsqueeze(1)
-        return found
-
     def _embed(self, tokens):
         """Return the embedding of ``tokens``; only rows that are read are drawn."""
         if not self.training:
             return F.embedding(tokens, self.matrix("embedding.weight"))
         words, place = tokens.unique(return_inverse=True)
-        rows = (F.embedding(words, value) for value in self.variable("embedding.weight"))
-        return F.embedding(place, sample(*rows))
+        return F.embedding(place, self.rows("embedding.weight", words))

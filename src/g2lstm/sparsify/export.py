@@ -39,8 +39,9 @@ def export_model(model_path, output_path):
     before = [arrays[f"lstm.{k}.weight_hh"].shape[1] for k in range(len(structure.neurons))]
     after = [int(kept.sum()) for kept in structure.neurons]
     vocabulary, embedding = arrays["embedding.weight"].shape
-    products = [_products(embedding, units, vocabulary) for units in (before, after)]
-    biases = 4 * sum(after) + vocabulary
+    outputs = len(arrays["decoder.bias"])
+    products = [_products(embedding, units, outputs) for units in (before, after)]
+    biases = 4 * sum(after) + outputs
     return {
         **structure.facts(),
         "dense_bytes": os.path.getsize(model_path),
@@ -84,10 +85,10 @@ def remove_neurons(arrays, structure):
     return small
 
 
-def _products(embedding, units, vocabulary):
+def _products(embedding, units, outputs):
     """Return the weights that multiply in each step: those of LSTM layers of ``units``, softmax."""
     layers = sum(4 * out * (into + out) for into, out in pairwise([embedding, *units]))
-    return layers + units[-1] * vocabulary
+    return layers + units[-1] * outputs
 
 
 def _at_least_one(kept):

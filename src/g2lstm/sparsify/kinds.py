@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from g2lstm.data.corpus import Corpus
+from g2lstm.data.texts import TextCorpus
 from g2lstm.lm import stacked
 from g2lstm.lm.bayes_train import BayesianTraining
 from g2lstm.lm.evaluate import evaluate_sparse
 from g2lstm.lm.stacked_train import StackedTraining
 from g2lstm.sparsify.export import export_model
 from g2lstm.tasks import SPARSE
+from g2lstm.text import model as text_model
+from g2lstm.text.evaluate import evaluate as evaluate_text
+from g2lstm.text.train import BayesianTextTraining, TextTraining
 
 
 class Kind(NamedTuple):
@@ -51,5 +55,14 @@ KINDS = {
         read_exported=stacked.read_exported,
         evaluate=evaluate_sparse,
         forward=stacked.forward_pass,
+    ),
+    "text": Kind(
+        load=TextCorpus.load,
+        trainings={"dense": TextTraining, "bayes": BayesianTextTraining},
+        export=export_model,
+        read=text_model.read_model,
+        read_exported=text_model.read_exported,
+        evaluate=evaluate_text,
+        forward=text_model.forward_pass,
     ),
 }
