@@ -30,7 +30,7 @@ def corpus(request):
 
 def new(corpus, folder, method=DENSE, **over):
     complete = config.complete_job({"task": "imdb", "stage": "train", "seed": 1, "method": method})
-    complete["model"] = {"embedding": 6, "hidden": 5}
+    complete["model"] |= {"embedding": 6, "hidden": 5}
     complete["optimisation"] |= {"batch": 40, "lr": 0.01}
     complete["schedule"]["epochs"] = 3
     for section, values in over.items():

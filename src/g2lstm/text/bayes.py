@@ -29,8 +29,8 @@ class BayesianTextClassifier(BayesianVariables, TextClassifier):
     (:func:`g2lstm.sparsify.bayes.masked`).
     """
 
-    def __init__(self, vocabulary, embedding, hidden, outputs, levels="w"):
-        super().__init__(vocabulary, embedding, hidden, outputs)
+    def __init__(self, vocabulary, embedding, hidden, outputs, init=0.05, levels="w"):
+        super().__init__(vocabulary, embedding, hidden, outputs, init)
         self.levels = levels
         units = {"vocabulary": vocabulary}
         if levels != "w":

@@ -11,7 +11,6 @@ from g2lstm.sparsify.structure import COUNTED
 from g2lstm.training.linear import linear
 from g2lstm.training.tensors import to_tensors
 
-EMBEDDING_RANGE = 0.05  # embeddings start uniform on plus and minus this
 SURE = 1e-6  # how near to 0 or 1 the probability of one of two classes comes in the loss
 
 
@@ -20,15 +19,16 @@ class TextClassifier(nn.Module):
 
     Parameters: ``embedding.weight`` (vocabulary, embedding), those of ``lstm.0``,
     ``decoder.weight`` (outputs, hidden) and ``decoder.bias`` (outputs). Of two classes there is one
-    output, the logit of the second; of more there is one output each.
+    output, the logit of the second; of more there is one output each. Embeddings start uniform on
+    ±``init``.
     """
 
-    def __init__(self, vocabulary, embedding, hidden, outputs):
+    def __init__(self, vocabulary, embedding, hidden, outputs, init=0.05):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding)
         self.lstm = nn.ModuleList([hard.HardLSTM(embedding, hidden)])
         self.decoder = nn.Linear(hidden, outputs)
-        nn.init.uniform_(self.embedding.weight, -EMBEDDING_RANGE, EMBEDDING_RANGE)
+        nn.init.uniform_(self.embedding.weight, -init, init)
         nn.init.xavier_uniform_(self.decoder.weight)
         nn.init.zeros_(self.decoder.bias)
 
@@ -80,10 +80,8 @@ def build_model(job, corpus, kind=TextClassifier, **others):
 
     ``kind`` is its class, ``others`` what that one wants besides.
     """
-    settings, outputs = job["model"], outputs_for(corpus.classes)
-    return kind(
-        corpus.vocabulary_size, settings["embedding"], settings["hidden"], outputs, **others
-    )
+    outputs = outputs_for(corpus.classes)
+    return kind(corpus.vocabulary_size, outputs=outputs, **job["model"], **others)
 
 
 def read_model(path, device):
