@@ -70,7 +70,9 @@ def _add_data_verbs(verbs):
     verb.add_argument("--mirror", help="folder asked before the network")
     verb.add_argument("--record", required=True, help="output; the files go beside it")
 
-    verb = _verb(verbs, "prepare", work.prepare, "Make the corpus of a language model.")
+    verb = _verb(
+        verbs, "prepare", work.prepare, "Make the corpus of a language model or classifier."
+    )
     verb.add_argument("--task", required=True)
     verb.add_argument("--source", required=True, type=json.loads, help="JSON: corpus, synthetic")
     verb.add_argument("--raw", nargs="?", help="record of the fetched data set")
@@ -106,7 +108,7 @@ def _add_model_verbs(verbs):
     verb.add_argument("--plain", required=True, nargs="+", help="output: records without cache")
     verb.add_argument("--cache", required=True, nargs="+", help="output: records with cache")
 
-    verb = _verb(verbs, "export", work.export, "Make a sparse model small; its perplexity.")
+    verb = _verb(verbs, "export", work.export, "Make a sparse model small; its quality.")
     _add_result(verb)
     verb.add_argument("--exported", required=True, help="output: the small model")
     verb.add_argument("--record", required=True, help="output")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from g2lstm.config import ROOT
 from g2lstm.errors import UserError
+from g2lstm.tasks import SPARSE
 
 PUBLISHED = ROOT / "resources" / "published.yaml"
 CLAIMS = ROOT / "resources" / "claims.yaml"
@@ -37,10 +38,13 @@ def fetch(options):
 
 
 def prepare(options):
-    """Make the corpus of the language model."""
-    from g2lstm.data.prepare import prepare_language_model
+    """Make the corpus of a language model or of a classifier of texts."""
+    if SPARSE.get(options.task) == "text":
+        from g2lstm.data.prepare_texts import prepare_texts as write_corpus
+    else:
+        from g2lstm.data.prepare import prepare_language_model as write_corpus
 
-    prepare_language_model(
+    write_corpus(
         options.source["corpus"],
         options.corpus,
         options.record,

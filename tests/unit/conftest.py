@@ -21,12 +21,13 @@ def server(monkeypatch):
 
 @pytest.fixture
 def fetched(server, tmp_path):
-    def call(*pages, size=SIZE, sha256=SHA256, **options):
+    def call(*pages, size=SIZE, sha256=SHA256, also=(), **options):
         registry = tmp_path / "datasets.yaml"
         entry = {
             "name": "toy.txt",
             "bytes": size,
             "sha256": sha256,
+            "also": [*also],
             "mirror": "toy/toy.txt",
             "urls": [f"http://127.0.0.1:{server.server_port}/{page}" for page in pages],
         }

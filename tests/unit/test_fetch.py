@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import pytest
 import yaml
 from download_server import CONTENT, HALF
@@ -154,3 +156,21 @@ def test_registry_of_the_project_is_complete(pytestconfig):
             assert all(url.startswith("https://") for url in file.urls)
             assert all(url.endswith("/" + file.name) for url in file.urls)
     assert set(READERS) <= set(registry)
+
+
+def test_a_mirror_may_hold_another_copy_that_is_as_good(fetched, tmp_path):
+    other = b"the same text, packed anew"
+    also = [{"bytes": len(other), "sha256": sha256(other).hexdigest()}]
+    (tmp_path / "mirror" / "toy").mkdir(parents=True)
+    copy = tmp_path / "mirror" / "toy" / "toy.txt"
+    for content in (other, CONTENT):
+        (tmp_path / "raw" / "toy.txt").unlink(missing_ok=True)
+        copy.write_bytes(content)
+        path = fetched("missing", mirror=tmp_path / "mirror", also=also)
+        assert path.read_bytes() == content
+    copy.write_bytes(other[::-1])
+    (tmp_path / "raw" / "toy.txt").unlink()
+    with pytest.raises(UserError, match=f"or {len(other)} bytes, SHA-256 {also[0]['sha256']}"):
+        fetched("missing", mirror=tmp_path / "mirror", also=also)
+    (tmp_path / "raw" / "toy.txt").write_bytes(other)
+    assert fetched("missing", also=also).read_bytes() == other

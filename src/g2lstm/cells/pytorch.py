@@ -31,29 +31,40 @@ def turned(array):
     return array.transpose(-1, -2).clone(memory_format=torch.contiguous_format)
 
 
-def forward_step(gates, c_old, c_new, tanh_c, h_new):
+def forward_step(gates, c_old, c_new, tanh_c, h_new, sigmoid=torch.sigmoid_, kept=None):
     """Turn the pre-activations ``gates`` (4 · hidden, batch) into gate values, in place.
 
     Writes the new cell state, its tanh and the new hidden state, each (hidden, batch).
+    ``sigmoid`` works in place; ``kept`` (batch), where given, is a factor of the cell state.
     """
     hidden = len(c_old)
     i_f, g, o = gates.split((2 * hidden, hidden, hidden))
-    i, f = i_f.sigmoid_().chunk(2)
+    i, f = sigmoid(i_f).chunk(2)
     torch.mul(f, c_old, out=c_new).addcmul_(i, g.tanh_())
+    if kept is not None:
+        c_new *= kept
     torch.tanh(c_new, out=tanh_c)
-    torch.mul(o.sigmoid_(), tanh_c, out=h_new)
+    torch.mul(sigmoid(o), tanh_c, out=h_new)
 
 
-def backward_step(gates, c_old, tanh_c, d_h, d_c, delta):
+def logistic_slope(values):
+    """Return the derivative of the logistic function where it has these ``values``."""
+    return torch.addcmul(values, values, values, value=-1)
+
+
+def backward_step(gates, c_old, tanh_c, d_h, d_c, delta, slope_at=logistic_slope, kept=None):
     """Write the gradient with respect to a step's pre-activations to ``delta`` (4 · hidden, batch).
 
     ``gates`` are the values of :func:`forward_step`; ``d_h`` and ``d_c`` (hidden, batch) the
-    gradients of its hidden and cell state. Afterwards ``d_c`` is that of ``c_old``.
+    gradients of its hidden and cell state. Afterwards ``d_c`` is that of ``c_old``. ``slope_at``
+    gives the derivative of the forward step's sigmoid by its values.
     """
-    slope, to_c = _local_derivatives(gates, c_old, tanh_c)
+    slope, to_c = _local_derivatives(gates, c_old, tanh_c, slope_at)
     hidden, batch = tanh_c.shape
     blocks = delta.view(4, hidden, batch)
     d_c.addcmul_(d_h, to_c)
+    if kept is not None:
+        d_c *= kept
     torch.mul(d_c, slope[:3], out=blocks[:3])
     torch.mul(d_h, slope[3], out=blocks[3])
     d_c *= gates[hidden : 2 * hidden]
@@ -114,7 +125,7 @@ class _LSTM(torch.autograd.Function):
         return *(None if value is None else value.to(kind) for value in wide), None, None, None
 
 
-def _local_derivatives(gates, c_old, tanh_c):
+def _local_derivatives(gates, c_old, tanh_c, slope_at):
     """Return what one step multiplies the incoming gradients with.
 
     ``slope`` (4, hidden, batch): of c' with respect to the pre-activations of i, f, g, and of h'
@@ -122,7 +133,7 @@ def _local_derivatives(gates, c_old, tanh_c):
     """
     values = gates.view(4, *tanh_c.shape)
     i, _, g, o = values.unbind()
-    slope = torch.addcmul(values, values, values, value=-1)
+    slope = slope_at(values)
     slope[0] *= g
     slope[1] *= c_old
     torch.addcmul(i, i, g * g, value=-1, out=slope[2])

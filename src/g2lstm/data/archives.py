@@ -49,17 +49,25 @@ def read_zip_member(path, member):
 
 def read_tar_members(path, members):
     """Return ``{member: bytes}`` of regular files in a gzipped tar archive, read in one pass."""
+    found = read_tar(path, lambda name: name in members)
+    missing = [member for member in members if member not in found]
+    if missing:
+        raise _lacking(path, missing)
+    return found
+
+
+def read_tar(path, wanted):
+    """Return ``{member: bytes}`` of the regular files of a gzipped tar archive whose names are
+    ``wanted`` (a function that tells), read in one pass.
+    """
     found = {}
     with _mendable(path), tarfile.open(path, "r:gz") as archive:
         for entry in archive:
             _refuse_unsafe(path, entry.name, entry.isreg() or entry.isdir())
-            if entry.name in members and entry.isreg():
+            if entry.isreg() and wanted(entry.name):
                 found[entry.name] = archive.extractfile(entry).read()
         while archive.fileobj.read(1 << 20):
             pass  # the checksum stands at the end, behind what tarfile reads
-    missing = [member for member in members if member not in found]
-    if missing:
-        raise _lacking(path, missing)
     return found
 
 

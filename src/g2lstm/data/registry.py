@@ -23,7 +23,8 @@ from g2lstm.records import file_sha256, write_text
 class RemoteFile:
     """One file of the registry: see the head of ``resources/datasets.yaml``.
 
-    ``lock`` is the lock file when size and checksum come from there, otherwise None.
+    ``also`` are other files that are as good, each {"bytes": size, "sha256": hex}. ``lock`` is the
+    lock file when size and checksum come from there, otherwise None.
     """
 
     name: str
@@ -31,19 +32,24 @@ class RemoteFile:
     urls: list[str]
     bytes: int | None = None
     sha256: str | None = None
+    also: list[dict] = field(default_factory=list)
     lock: Path | None = None
 
     def fits(self, path):
-        """Tell whether the file at ``path`` has the size and the SHA-256, as far as known."""
-        return self.bytes in (None, path.stat().st_size) and (
-            self.sha256 in (None, file_sha256(path))
-        )
+        """Tell whether the file at ``path`` has a right size and its SHA-256, as far as known."""
+        size = path.stat().st_size
+        known = [{"bytes": self.bytes, "sha256": self.sha256}, *self.also]
+        hashes = [each["sha256"] for each in known if each["bytes"] in (None, size)]
+        return bool(hashes) and (None in hashes or file_sha256(path) in hashes)
 
     def identity(self):
         """Return size and SHA-256 in words, with the way out when they come from the lock file."""
         known = [f"{self.bytes} bytes"] if self.bytes is not None else []
         known += [f"SHA-256 {self.sha256}"] if self.sha256 is not None else []
         text = ", ".join(known) or "no size or checksum known"
+        text += "".join(
+            f"; or {each['bytes']} bytes, SHA-256 {each['sha256']}" for each in self.also
+        )
         if self.lock is None:
             return text
         return (

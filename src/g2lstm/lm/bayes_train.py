@@ -13,5 +13,6 @@ class BayesianTraining(VariationalTraining, StackedTraining):
     softmax, and the recurrence of a model without group variables.
     """
 
-    def _make_model(self, job, vocabulary):
-        return build_model(job, vocabulary, BayesianLanguageModel, levels=job["method"]["levels"])
+    def _make_model(self, job, corpus):
+        levels = job["method"]["levels"]
+        return build_model(job, corpus.vocabulary_size, BayesianLanguageModel, levels=levels)

@@ -28,7 +28,7 @@ class CharacterTraining(RegularisedTraining):
     """
 
     def __init__(self, job, corpus, folder, device):
-        model = self._make_model(job, corpus.vocabulary_size).to(device).train()
+        model = self._make_model(job, corpus).to(device).train()
         optimiser = Adam(model.parameters(), job["optimisation"]["clip"])
         super().__init__(job, model, optimiser, folder, device)
         self.train_data, self.valid_data = (
@@ -63,8 +63,8 @@ class CharacterTraining(RegularisedTraining):
         super().restore(tensors, meta)
         self._cut()
 
-    def _make_model(self, job, symbols):
-        return CharacterModel(symbols, job["model"]["hidden"])
+    def _make_model(self, job, corpus):
+        return CharacterModel(corpus.vocabulary_size, job["model"]["hidden"])
 
     def _make_regulariser(self):
         return make_regulariser(self.job["method"], self.model)
@@ -100,6 +100,6 @@ class BayesianCharacterTraining(VariationalTraining, CharacterTraining):
     recurrence of a model without group variables.
     """
 
-    def _make_model(self, job, symbols):
+    def _make_model(self, job, corpus):
         hidden, levels = job["model"]["hidden"], job["method"]["levels"]
-        return BayesianCharacterModel(symbols, hidden, levels)
+        return BayesianCharacterModel(corpus.vocabulary_size, hidden, levels)

@@ -8,8 +8,8 @@ from g2lstm.sparsify.highway import kept_units, make_regulariser
 class HighwayTraining(StackedTraining):
     """A training run; loss, schedule and parameters are those of :class:`StackedTraining`."""
 
-    def _make_model(self, job, vocabulary):
-        return build_model(job, vocabulary)
+    def _make_model(self, job, corpus):
+        return build_model(job, corpus.vocabulary_size)
 
     def _make_regulariser(self):
         return make_regulariser(self.job["method"], self.model, self.settings["weight_decay"])

@@ -40,7 +40,7 @@ class StackedTraining(RegularisedTraining, StreamTraining):
     summed = True
 
     def __init__(self, job, corpus, folder, device):
-        model = self._make_model(job, corpus.vocabulary_size).to(device).train()
+        model = self._make_model(job, corpus).to(device).train()
         settings = job["optimisation"]
         optimiser = OPTIMISERS[settings["optimiser"]](model.parameters(), settings["clip"])
         super().__init__(job, model, optimiser, corpus, folder, device)
@@ -57,8 +57,8 @@ class StackedTraining(RegularisedTraining, StreamTraining):
         _, y, targets = self._read(bptt)
         return self.model.cross_entropy(y, targets), bptt
 
-    def _make_model(self, job, vocabulary):
-        return build_model(job, vocabulary)
+    def _make_model(self, job, corpus):
+        return build_model(job, corpus.vocabulary_size)
 
     def _make_regulariser(self):
         return make_regulariser(self.job["method"], self.model)

@@ -88,7 +88,8 @@ class SparseVariationalDropout:
     """The regulariser Σ R / ``tokens`` of Bayesian variables, relative to a loss per token.
 
     ``variables`` are pairs of a mean and log σ, parameters of one shape; ``tokens`` is the number
-    of predicted tokens of the training text. Nothing grows in: R has its full weight throughout.
+    of predicted tokens of the training text, of a classifier that of its texts. Nothing grows in: R
+    has its full weight throughout.
     """
 
     def __init__(self, variables, tokens):

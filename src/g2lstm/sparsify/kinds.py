@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from g2lstm.data.corpus import Corpus
+from g2lstm.data.texts import TextCorpus
 from g2lstm.lm import characters, highway, stacked
 from g2lstm.lm.bayes_train import BayesianTraining
 from g2lstm.lm.characters_train import BayesianCharacterTraining, CharacterTraining
@@ -15,6 +16,9 @@ from g2lstm.sparsify import highway as highway_structures
 from g2lstm.sparsify.export import export_model
 from g2lstm.sparsify.gate_map import gate_map
 from g2lstm.tasks import SPARSE
+from g2lstm.text import model as text_model
+from g2lstm.text.evaluate import evaluate as evaluate_text
+from g2lstm.text.train import BayesianTextTraining, TextTraining
 
 
 class Kind(NamedTuple):
@@ -81,5 +85,14 @@ KINDS = {
         read_exported=characters.read_exported,
         evaluate=evaluate_characters,
         forward=characters.forward_pass,
+    ),
+    "text": Kind(
+        load=TextCorpus.load,
+        trainings={"dense": TextTraining, "bayes": BayesianTextTraining},
+        export=export_model,
+        read=text_model.read_model,
+        read_exported=text_model.read_exported,
+        evaluate=evaluate_text,
+        forward=text_model.forward_pass,
     ),
 }

@@ -35,9 +35,10 @@ class Structure:
         """Return the counts of the papers' tables, by layer from 1, and the compression.
 
         ``compression`` is the number of weights over that of the weights left, matrices alone: no
-        biases, as the released code counts.
+        biases, as the released code counts. ``words`` are those with any weight in the embedding.
         """
-        found = {}
+        embedding = self.weights.get("embedding.weight")
+        found = {} if embedding is None else {"words": int(embedding.any(1).sum())}
         for layer, (neurons, gates) in enumerate(zip(self.neurons, self.gates, strict=True), 1):
             found[f"neurons{layer}"] = int(neurons.sum())
             found[f"gates{layer}"] = int(gates.sum())

@@ -7,16 +7,16 @@ from g2lstm.sparsify.structure import read_structure
 class VariationalTraining:
     """Adds Σ R to the training of a plain model, as the first base class beside that training.
 
-    The loss is the mean cross-entropy plus Σ R over the ``predicted`` tokens of the training text,
-    which the training of the plain model knows. Validated and published is the plain model that
-    the Bayesian one, of ``_make_model()``, is in test mode.
+    The loss is the mean cross-entropy plus Σ R over the number of ``predicted`` tokens or texts of
+    the training data, which the training of the plain model knows. Validated and published is the
+    plain model that the Bayesian one, of ``_make_model()``, is in test mode.
     """
 
     summed = False
 
     def __init__(self, job, corpus, folder, device):
         super().__init__(job, corpus, folder, device)
-        self.plain = super()._make_model(job, corpus.vocabulary_size).to(device).eval()
+        self.plain = super()._make_model(job, corpus).to(device).eval()
 
     def _make_regulariser(self):
         variables = [self.model.variable(name) for name in self.model.random]
@@ -31,7 +31,8 @@ class VariationalTraining:
         return self.model.folded()
 
     def _facts(self):
-        """Return Σ R over the predicted tokens, nats, and the compression so far."""
+        """Add Σ R over the number of predictions, nats, and the compression so far."""
         arrays = {name: value.cpu().numpy() for name, value in self.model.folded().items()}
         compression = read_structure(arrays).facts()["compression"]
-        return {"divergence": self.regulariser.penalty().item(), "compression": compression}
+        divergence = self.regulariser.penalty().item()
+        return {**super()._facts(), "divergence": divergence, "compression": compression}

@@ -1,6 +1,7 @@
 """Modules whose parameters are the means of Bayesian variables (Lobacheva et al. 2020)."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from g2lstm.sparsify.bayes import LOG_SIGMA, masked, sample
@@ -36,6 +37,11 @@ class BayesianVariables(nn.Module):
         """Return one draw of a matrix, or its masked means in test mode."""
         return (sample if self.training else masked)(*self.variable(name))
 
+    def rows(self, name, places):
+        """Return rows of a matrix, one draw of each of ``places``, or their masked means."""
+        both = (F.embedding(places, value) for value in self.variable(name))
+        return (sample if self.training else masked)(*both)
+
     def group(self, name, batch):
         """Return a group variable (batch, units): a draw for each sequence, or masked means."""
         both = (value.expand(batch, -1) for value in self.variable(f"groups.{name}"))
@@ -52,28 +58,35 @@ class BayesianVariables(nn.Module):
 
     @torch.no_grad()
     def folded(self):
-        """Return the tensors of the plain model of LSTM layers that this is in test mode.
+        """Return the tensors of the plain model that this is in test mode.
 
-        Each z is a factor of weights: of ``input`` and of the neurons ``hidden{layer}`` on the
-        columns that read them, of ``gates{layer}`` on their rows. Beside a matrix whose rows gates'
-        z can remove stands, with ``COUNTED`` behind its name, which weights it has without them:
-        these count as left.
+        Each group variable is a factor of weights: ``vocabulary`` of rows of the embedding;
+        ``input``, the embedding's units, and ``hidden{layer}`` of the columns that read them;
+        ``gates{layer}`` of their rows. Beside a matrix whose rows gates' z can remove stands, with
+        ``COUNTED`` behind its name, which weights it has without them: these count as left.
         """
         tested = self.tested()
-        found = {name: v for name, v in tested.items() if not name.startswith("groups.")}
-        inputs = [f"lstm.{k}.weight_ih" for k in range(len(self.lstm))]
-        if "input" in self.groups:
-            found[inputs[0]] *= tested["groups.input"]
+        z = {
+            name.removeprefix("groups."): tested.pop(name)
+            for name in list(tested)
+            if name.startswith("groups.")
+        }
+        if "vocabulary" in z:
+            tested["embedding.weight"] *= z["vocabulary"].unsqueeze(1)
+        layers = sum(name.endswith("weight_hh") for name in tested)
+        inputs = [f"lstm.{k}.weight_ih" for k in range(layers)]
+        if "input" in z:
+            tested[inputs[0]] *= z["input"]
         for k, reader in enumerate([*inputs[1:], "decoder.weight"]):
-            if f"hidden{k}" in self.groups:
-                found[f"lstm.{k}.weight_hh"] *= tested[f"groups.hidden{k}"]
-                found[reader] *= tested[f"groups.hidden{k}"]
-        for k in range(len(self.lstm)):
-            for name in (f"lstm.{k}.weight_ih", f"lstm.{k}.weight_hh"):
-                if f"gates{k}" in self.groups:
-                    found[name + COUNTED] = torch.from_numpy(bits(found[name].cpu().numpy() != 0))
-                    found[name] *= tested[f"groups.gates{k}"].unsqueeze(1)
-        return found
+            recurrent = f"lstm.{k}.weight_hh"
+            if f"hidden{k}" in z:
+                tested[recurrent] *= z[f"hidden{k}"]
+                tested[reader] *= z[f"hidden{k}"]
+        for k in range(layers):
+            for name in (inputs[k], f"lstm.{k}.weight_hh") if f"gates{k}" in z else ():
+                tested[name + COUNTED] = torch.from_numpy(bits(tested[name].cpu().numpy() != 0))
+                tested[name] *= z[f"gates{k}"].unsqueeze(1)
+        return tested
 
 
 def _key(name):

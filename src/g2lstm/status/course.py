@@ -48,6 +48,8 @@ class Course:
         else:
             place = f"{last['updates']:g} of {self.schedule['updates']} updates done"
         text = f"{place}, valid ppl {last['valid_perplexity']:.2f}"
+        if "valid_accuracy" in last:
+            text += f", accuracy {last['valid_accuracy']:.2f} %"
         if last.get("valid_bleu") is not None:
             text += f", BLEU {last['valid_bleu']:.2f}"
         return text

@@ -10,7 +10,7 @@ class EpochTraining(TrainingRun):
     """A training run that is validated after each epoch.
 
     ``steps`` counts the steps of the epoch. A subclass has ``_start_epoch()``, which sets it to 0,
-    and ``_valid_loss(model)``, nats a token of the validation data.
+    and ``_valid_loss(model)``, nats a token, or a text, of the validation data.
     """
 
     scalars = (*TrainingRun.scalars, "steps")
@@ -71,6 +71,10 @@ class RegularisedTraining(EpochTraining):
             steps=self.steps,
             **self._facts(),
         )
+        patience = self.schedule["patience"]
+        best = max(entry["epoch"] for entry in self.history.epochs if entry["best"])
+        if patience is not None and self.epoch - best >= patience:
+            self.finished, self.stopped = True, "patience"
         self.epoch += 1
         if self.epoch > self.schedule["epochs"]:
             self.finished, self.stopped = True, "schedule"

@@ -52,6 +52,7 @@ class History:
         tqdm.write(
             f"epoch {entry['epoch']:6g}  train ppl {_perplexity(entry['train_loss']):8.2f}  "
             f"valid ppl {entry['valid_perplexity']:8.2f}  {seconds:6.1f} s"
+            + (f"  accuracy {entry['valid_accuracy']:.2f} %" if "valid_accuracy" in entry else "")
             + (f"  BLEU {entry['valid_bleu']:.2f}" if entry.get("valid_bleu") is not None else "")
             + ("  averaged" if entry["averaged"] else "")
             + ("  best" if entry["best"] else ""),

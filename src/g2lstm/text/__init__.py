@@ -1,0 +1,1 @@
+"""Text classification: an LSTM that reads a whole text, dense or Bayesian; its training."""
