@@ -35,6 +35,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/sparse.smk"
 include: "workflow/rules/gates.smk"
 include: "workflow/rules/paper.smk"
 

@@ -100,7 +100,7 @@ def evaluate(options):
 
 def export(options):
     """Write the small model of a sparse one and its record."""
-    from g2lstm import stages
+    from g2lstm.sparsify import stages
 
     stages.export(
         options.model, options.corpus, options.labels, options.settings, options.exported,
@@ -110,7 +110,7 @@ def export(options):
 
 def speed(options):
     """Write the record of how fast an exported model is."""
-    from g2lstm import stages
+    from g2lstm.sparsify import stages
 
     stages.measure_speed(
         options.model, options.exported, options.corpus, options.labels, options.record,
@@ -120,7 +120,7 @@ def speed(options):
 
 def lags(options):
     """Write the record of gradients over the time lag."""
-    from g2lstm import stages
+    from g2lstm.sparsify import stages
 
     stages.record_lags(
         options.model, options.corpus, options.labels, options.record, options.device,

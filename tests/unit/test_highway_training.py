@@ -17,6 +17,7 @@ from g2lstm.lm.highway import Dropout, evaluate, read_exported
 from g2lstm.lm.highway_train import HighwayTraining
 from g2lstm.lm.stacked_train import learning_rate
 from g2lstm.records import read_record
+from g2lstm.sparsify import stages as sparse_stages
 from g2lstm.sparsify.highway import export_model
 from g2lstm.training.tensors import load_tensors
 
@@ -128,7 +129,7 @@ def test_the_record_of_an_export_says_what_the_table_shows(corpus, tmp_path):
     while not training.finished:
         training.step()
     corpus.save(tmp_path / "corpus")
-    stages.export(
+    sparse_stages.export(
         tmp_path / "best.safetensors", tmp_path / "corpus", {"task": "word-ptb-rhn"},
         {"valid_batch": 20, "test_batch": 1}, tmp_path / "small", tmp_path / "record.json", "cpu",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from PIL import Image
 from project import ROOT, copy_project, run_snakemake
 
 from g2lstm import config, plan
-from g2lstm.tasks import SPARSE, TABLE_TASKS
+from g2lstm.tasks import SPARSE, SPARSE_FIGURES, TABLE_TASKS
 
 FIGURES = [*(f"figure{n}" for n in ("1", "1-second", "2", "3", "3-second", "4", "6"))]
 GATES = [*FIGURES, *(f"gates-{part}" for part in ("lm", "encoder", "decoder"))]
@@ -46,7 +46,8 @@ def expected_of_sparse_models():
     settings = config.resolve({}, "demo")
     sparse = {task for task in SPARSE if task in settings}
     tables = [name for name, about in TABLE_TASKS.items() if sparse & set(about)]
-    names = [f"{name}.{suffix}" for name, suffix in product(tables, ("csv", "png"))]
+    figures = [name for name in SPARSE_FIGURES if plan.sparse_figure_records(settings, name)]
+    names = [f"{name}.{suffix}" for name, suffix in product(tables + figures, ("csv", "png"))]
     for task in sparse:
         names += [f"learning-curve-{task}-{v}-s1.png" for v in plan.variants(settings, task)]
     return {f"paper_tables/demo/{name}" for name in names}
@@ -112,11 +113,11 @@ def test_the_report_of_the_demo_holds_everything(demo, environment):
     assert folders == {
         "Checked against print": ["Other"],
         "Compression": ["Language model"],
-        "Gates": ["German-English", "Language model", "Sketch"],
-        "Learning curves": [*pairs, "Language model", "Sparse language models"],
+        "Gates": ["German-English", "Language model", "Sketch", "Structured sparsity"],
+        "Learning curves": [*pairs, "Language model", "Structured sparsity"],
         "Tables": [
             *("All tasks", "Both directions of translation", *pairs, "Language model"),
-            "Sparse language models",
+            "Structured sparsity",
         ],
     }
 
