@@ -9,7 +9,7 @@ import pytest
 import torch
 from highway_models import CPU, DEPTH, HIDDEN, WORDS, tiny
 
-from g2lstm import config, stages
+from g2lstm import config
 from g2lstm.data.corpus import Corpus
 from g2lstm.errors import UserError
 from g2lstm.lm.evaluate import evaluate_sparse, nats_per_token
