@@ -236,3 +236,37 @@ def test_methods_of_a_sparse_task_that_are_null_are_left_out_and_change_no_label
     assert config.describe(found) == config.describe(whole)
     with pytest.raises(UserError, match="methods"):
         config.resolve({"preset": "demo", "word-ptb-small": {"methods": dict.fromkeys(left)}})
+
+
+def test_text_tasks_of_the_paper_preset_are_the_recipe():
+    paper = config.resolve({}, "paper")
+    for task, hidden, epochs in (("imdb", 128, 800), ("agnews", 512, 150)):
+        for method, section in paper[task]["methods"].items():
+            job = config.complete_job(config.training_job(paper, task, method, 1, "train"))
+            assert job["model"] == {"embedding": 300, "hidden": hidden, "init": 0.25}
+            assert job["optimisation"] == {"lr": 5e-4, "clip": None, "batch": 128}
+            select = "best" if method == "original" else "last"
+            assert job["schedule"] == {"epochs": epochs, "select": select, "patience": None}
+            assert method in ("original", f"bayes-{job['method'].get('levels')}")
+            assert "train" not in job["method"]
+            assert section["method"] == job["method"]["method"]
+        assert "random start" in paper[task]["label"]
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"corpus": "ptb"}, ["imdb.corpus = 'ptb'", "imdb, agnews, synthetic"]),
+        ({"methods": {"pruning-wn": {"method": "dense"}}}, ["'pruning-wn'", "bayes-wgn"]),
+        ({"methods": {"bayes-w": {"method": "pruning"}}}, ["bayes-w.method", "dense, bayes"]),
+        ({"methods": {"bayes-w": {"method": "bayes"}}}, ["imdb.methods.bayes-w lacks levels"]),
+        ({"model": {"init": 0}}, ["imdb.model.init = 0", "above 0"]),
+        ({"optimisation": {"clip": 0}}, ["imdb.optimisation.clip = 0", "above 0"]),
+        ({"synthetic": {"classes": 1}}, ["imdb.synthetic.classes = 1", "at least 2"]),
+    ],
+)
+def test_a_mistake_in_a_text_task_is_told_in_one_line(section, words):
+    with pytest.raises(UserError) as caught:
+        config.resolve({"preset": "demo", "imdb": section})
+    for word in words:
+        assert word in str(caught.value)

@@ -42,7 +42,8 @@ def texts(count=6):
 
 def plain_of(model):
     """Return a plain model with the parameters of ``model``."""
-    plain = TextClassifier(WORDS, EMBEDDING, HIDDEN, len(model.decoder.bias)).double()
+    plain = TextClassifier(WORDS, EMBEDDING, HIDDEN, len(model.decoder.bias))
+    plain = plain.to(model.decoder.bias.dtype)
     folded = model.state_dict() if model.training else model.folded()
     plain.load_state_dict({name: folded[name] for name in plain.state_dict()})
     return plain
@@ -141,9 +142,10 @@ def noisy(levels):
     return model.eval()
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @pytest.mark.parametrize("levels", LEVELS)
-def test_the_published_model_computes_what_the_masked_one_does(levels, tmp_path):
-    model = noisy(levels)
+def test_the_published_model_computes_what_the_masked_one_does(levels, dtype, tolerance, tmp_path):
+    model = noisy(levels).to(dtype)
     folded = model.folded()
     assert {name.removesuffix(COUNTED) for name in folded} == set(plain_of(model).state_dict())
     path = tmp_path / "model"
@@ -157,7 +159,8 @@ def test_the_published_model_computes_what_the_masked_one_does(levels, tmp_path)
     outputs = [network(tokens, kept) for network in (model, plain_of(model), small)]
     assert outputs[0].std() > 0.01
     for output in outputs[1:]:
-        assert (output - outputs[0]).abs().max() <= 1e-12
+        assert output.dtype == dtype
+        assert (output - outputs[0]).abs().max() <= tolerance
 
 
 def test_words_that_are_gone_take_no_place(tmp_path):

@@ -73,14 +73,18 @@ def test_an_archive_that_lacks_reviews_or_has_no_text_is_refused(reviews):
 
 def test_articles_are_title_and_description_in_lower_case(tmp_path, monkeypatch):
     monkeypatch.setattr(text_sources, "ARTICLES", {"train": 2, "test": 1})
-    (tmp_path / "train.csv").write_text('"3","A ""Title""","Text, it is"\n"1","B","c\\d"\n')
+    (tmp_path / "train.csv").write_text('"3","A ""Title""","Text,\nit is"\n"1","B","c\\d"\n')
     (tmp_path / "test.csv").write_text('"4","X","y"\n')
     found = read_agnews(tmp_path)
     assert found["train"].words == [["a", "title", "text", "it", "is"], ["b", "c", "d"]]
     assert found["train"].labels.tolist() == [2, 0]
     assert found["test"].labels.tolist() == [3]
-    (tmp_path / "test.csv").write_text('"5","X","y"\n')
-    with pytest.raises(UserError, match=r"test\.csv, article 1: not a class from 1 to 4"):
+    for wrong in ('"5","X","y"', '"12","X","y"', '"1","X"', ","):
+        (tmp_path / "test.csv").write_text(f'"4","X","y"\n{wrong}\n')
+        with pytest.raises(UserError, match=r"test\.csv, article 2: not a class from 1 to 4"):
+            read_agnews(tmp_path)
+    (tmp_path / "test.csv").write_text('"4","X","' + 140_000 * "y" + '"\n')
+    with pytest.raises(UserError, match=r"test\.csv: unreadable \(field larger"):
         read_agnews(tmp_path)
 
 

@@ -38,7 +38,6 @@ def read_imdb(raw_dir):
     """
     path = Path(raw_dir) / "aclImdb_v1.tar.gz"
     found = read_tar(path, REVIEW.fullmatch)
-    # In the archive, positive is behind negative.
     names = sorted(found, key=lambda name: (REVIEW.fullmatch(name)[2] == "neg", name))
     texts = {}
     for split, expected in REVIEWS.items():
@@ -61,18 +60,30 @@ def read_agnews(raw_dir):
     texts = {}
     for split, expected in ARTICLES.items():
         path = Path(raw_dir) / f"{split}.csv"
-        rows = list(csv.reader(text_lines(read_file(path), path)))
-        for number, row in enumerate(rows, 1):
-            if len(row) != 3 or row[0] not in "1234" or not row[0]:
-                raise UserError(
-                    f"{path}, article {number}: not a class from 1 to {NEWS_CLASSES}, a title and "
-                    "a description; fetch the file again"
-                )
+        rows = _read_rows(path)
         if len(rows) != expected:
             raise _other_number(path, split, len(rows), expected)
         words = [_split(f"{title} {description}".lower()) for _, title, description in rows]
         texts[split] = Texts(words, np.array([int(row[0]) - 1 for row in rows], np.int64))
     return texts
+
+
+def _read_rows(path):
+    """Return class, title and description of each article of a file."""
+    lines = (f"{line}\n" for line in text_lines(read_file(path), path))
+    classes = [str(number) for number in range(1, NEWS_CLASSES + 1)]
+    rows = []
+    try:
+        for number, row in enumerate(csv.reader(lines), 1):
+            if len(row) != 3 or row[0] not in classes:
+                raise UserError(
+                    f"{path}, article {number}: not a class from 1 to {NEWS_CLASSES}, a title and "
+                    "a description; fetch the file again"
+                )
+            rows.append(row)
+    except csv.Error as error:
+        raise UserError(f"{path}: unreadable ({error}); fetch the file again") from error
+    return rows
 
 
 def make_texts(seed, vocabulary, classes, texts, longest):

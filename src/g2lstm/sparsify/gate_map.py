@@ -15,6 +15,11 @@ def logistic(x):
     return 1.0 / (1.0 + np.exp(-x))
 
 
+def hard_sigmoid(x):
+    """Return the hard sigmoid of an array, which text classifiers have in place of the sigmoid."""
+    return np.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
 def gate_map(arrays, sigmoid=logistic):
     """Return, for each LSTM layer of the small dense ``arrays``, what a record says of its gates.
 

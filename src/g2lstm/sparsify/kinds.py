@@ -1,6 +1,7 @@
 """What the kinds of sparse tasks have of their own: corpus, training, export, evaluation, speed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from g2lstm.data.corpus import Corpus
@@ -14,7 +15,7 @@ from g2lstm.lm.highway_train import HighwayTraining
 from g2lstm.lm.stacked_train import StackedTraining
 from g2lstm.sparsify import highway as highway_structures
 from g2lstm.sparsify.export import export_model
-from g2lstm.sparsify.gate_map import gate_map
+from g2lstm.sparsify.gate_map import gate_map, hard_sigmoid
 from g2lstm.tasks import SPARSE
 from g2lstm.text import model as text_model
 from g2lstm.text.evaluate import evaluate as evaluate_text
@@ -94,5 +95,7 @@ KINDS = {
         read_exported=text_model.read_exported,
         evaluate=evaluate_text,
         forward=text_model.forward_pass,
+        gate_map=partial(gate_map, sigmoid=hard_sigmoid),
+        last_layer=text_model.last_layer,
     ),
 }

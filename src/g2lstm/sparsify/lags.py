@@ -28,8 +28,10 @@ def far_shares(norms, live):
 
     ``live``: for each neuron the letters of its gates that are not constant. ``far_o`` is the mean
     over neurons with the output gate alone, ``far_ifgo`` over those with all four; one without any
-    such neuron is left out.
+    such neuron, or without such lags, is left out.
     """
+    if norms.shape[1] <= FAR:
+        return {}
     relative = norms[:, FAR:].mean(1) / norms[:, 0].clamp_min(torch.finfo(norms.dtype).tiny)
     found = {}
     for kind in ("o", "ifgo"):

@@ -1,11 +1,13 @@
 """The LSTM text classifier of Lobacheva et al. (2020), Section 4."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from g2lstm.cells import hard
 from g2lstm.sparsify.export import load_exported, load_plain
+from g2lstm.sparsify.lags import even_starts
 from g2lstm.training.linear import linear
 from g2lstm.training.tensors import to_tensors
 
@@ -113,6 +115,29 @@ def forward_pass(model, corpus, count=10):
     chosen = range(min(count, len(split)))
     tokens, kept, _ = read_batch(split, chosen, model.decoder.weight.device)
     return lambda: model(tokens, kept)
+
+
+@torch.no_grad()
+def last_layer(model, corpus, steps, count):
+    """Return the last state (1, texts, hidden) as a function of the layer's inputs, and these
+    inputs: (steps, texts, units) of the last words of validation texts, evenly at most ``count`` of
+    those that have at least ``steps`` words.
+
+    Where no text is as long, ``steps`` is the length of the longest.
+    """
+    split, layer = corpus.splits["valid"], model.lstm[0]
+    steps = min(steps, split.longest)
+    long = np.flatnonzero(np.diff(split.offsets) >= steps)
+    chosen = long[even_starts(len(long), 1, count)]
+    tokens, kept, _ = read_batch(split, chosen, model.decoder.weight.device)
+    x = model.embedding(tokens[-steps:])
+    kept = kept[-steps:].to(x.dtype)
+
+    def run(x):
+        projected = hard.project(x, layer.weight_ih)
+        return hard.last_state(projected, kept, layer.weight_hh, layer.bias).unsqueeze(0)
+
+    return run, x
 
 
 def _with_arrays(arrays, device):
