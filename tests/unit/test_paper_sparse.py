@@ -130,7 +130,7 @@ def test_bytes_and_speed_have_columns_where_they_were_measured(tmp_path):
     summary = aggregate(write_records(tmp_path, measured))
     table = build_table("sparse_pruning", summary, PRINTED["table1"], LAYOUT)
     assert [cell.text for cell in table.groups[0].rows[1][-2:]] == [
-        "1.23 MB",
+        "1.2 MB",
         "1.50\N{MULTIPLICATION SIGN}",
     ]
     assert {cell.text for cell in table.groups[1].rows[1][-2:]} == {MISSING}

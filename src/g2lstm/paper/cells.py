@@ -21,6 +21,7 @@ from g2lstm.paper.spec import BEAM, VARIANTS, Column, TableSpec
 from g2lstm.paper.translation import TRANSLATION_TABLES
 
 RUN = ["task", "variant", "stage", "setting", "mode", "split", "metric"]
+TIMES, LARGE_FACTOR = "\N{MULTIPLICATION SIGN}", 100
 MISSING = "\N{EN DASH}"
 PERPLEXITY = {"task": "lm", "metric": "perplexity"}
 AFTER_TRAINING = {"stage": "train", "mode": "plain"}
@@ -244,20 +245,40 @@ def printed_value(values, decimals):
 
 
 def number_text(values, column):
-    """Return ``88.1`` for one seed, ``88.1 ± 0.3`` (sample standard deviation) for several.
+    """Return ``88.1`` for one seed, ``88.1 ± 0.3`` (sample standard deviation) for several, with
+    the column's unit behind the mean.
 
     A column that is not ranked shows one number for all seeds, the one that its ``over_seeds``
     names; differences have their sign, and a value below a ``floor`` reads ``< 0.001``.
     """
     value = values.agg(column.over_seeds)
     if column.floor is not None and value < column.floor:
-        return f"< {column.floor:.{column.decimals}f}"
-    text = f"{value:.{column.decimals}f}"
-    if column.signed:
-        text = difference_text(value, column.decimals)
+        return f"< {column.floor:.{column.decimals}f}{column.unit}"
+    text = value_text(value, column)
     if len(values) == 1 or not column.ranked:
         return text
     return f"{text} ± {values.std(ddof=1):.{column.decimals}f}"
+
+
+def value_text(value, column):
+    """Return a value with the decimals and the unit of its column.
+
+    Bytes (unit ``B``) are in the decimal unit that suits; large factors are whole numbers.
+    """
+    if column.unit == "B":
+        return bytes_text(value)
+    if column.signed:
+        return difference_text(value, column.decimals) + column.unit
+    decimals = 0 if column.unit == TIMES and value >= LARGE_FACTOR else column.decimals
+    return f"{value:.{decimals}f}{column.unit}"
+
+
+def bytes_text(count):
+    """Return a number of bytes in decimal units, e.g. ``1.2 MB``."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} B"
 
 
 def difference_text(difference, decimals):

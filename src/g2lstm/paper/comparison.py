@@ -1,5 +1,7 @@
 """Our numbers beside the printed ones, cell by cell."""
 
+from dataclasses import replace
+
 from g2lstm.paper.aggregate import read_summaries
 from g2lstm.paper.cells import (
     TABLES,
@@ -117,7 +119,7 @@ def _column_names(published, column_id, title):
 def _line(model, names, values, column, printed, mark):
     difference = printed_value(values, column.decimals) - printed
     cells = (
-        *(model, names, number_text(values, column), len(values)),
+        *(model, names, number_text(values, replace(column, unit="")), len(values)),
         _printed_text(printed, column.decimals) + mark,
         difference_text(difference, column.decimals),
     )

@@ -30,7 +30,7 @@ QUALITY = {
     "test": Column("Test", {"split": "test"}, 2, span="Perplexity"),
 }
 EXPORTED = {  # not in print
-    "bytes": _size("Size", "file_bytes", 2, scale=1e-6, unit=" MB", optional=True),
+    "bytes": _size("Size", "file_bytes", unit="B", optional=True),
     "exported_speedup": Column(
         "Speed-up", {"split": "-", "mode": "speed", "metric": "speedup"}, 2, unit=TIMES,
         ranked=False, optional=True,

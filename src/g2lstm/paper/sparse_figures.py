@@ -88,7 +88,11 @@ def _maps(panels, chosen, layout, method):
 def _map(ax, layer, neurons, rows):
     live = np.array([[gate in layer["live"][n] for gate in GATES] for n in neurons])
     if len(neurons):
-        ax.imshow(live, cmap=ListedColormap(["white", "#56B4E9"]), vmin=0, vmax=1, aspect="auto")
+        edges = np.arange(len(neurons) + 1) - 0.5
+        ax.pcolormesh(
+            np.arange(5) - 0.5, edges, live, vmin=0, vmax=1, edgecolors="#888888", linewidth=0.4,
+            cmap=ListedColormap(["white", "#56B4E9"]),
+        )  # fmt: skip
     for row, neuron in enumerate(neurons):
         for column in np.flatnonzero(~live[row]):
             value = layer["constants"][neuron][column]
@@ -97,10 +101,6 @@ def _map(ax, layer, neurons, rows):
     ax.set_xticks(range(4), [*GATES], style="italic")
     ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     ax.grid(False)
-    ax.set_yticks(np.arange(len(neurons) + 1) - 0.5, minor=True)
-    ax.set_xticks(np.arange(5) - 0.5, minor=True)
-    ax.grid(which="minor", color="#888888", linewidth=0.4)
-    ax.tick_params(which="minor", length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
 

@@ -13,6 +13,7 @@ from g2lstm.paper.aggregate import NOT_SPLIT, ORACLE_RUN, corpus_of, read_summar
 from g2lstm.paper.cells import (
     MISSING,
     RUN,
+    bytes_text,
     corpora_text,
     difference_text,
     measured_cells,
@@ -22,6 +23,7 @@ from g2lstm.paper.cells import (
     scale,
     shown_runs,
     table_spec,
+    value_text,
     values_by_run,
 )
 from g2lstm.paper.elements import Cell, Group, Table
@@ -140,7 +142,7 @@ def _our_cell(row_id, column_id, columns, cells, best):
     if values is None:
         return Cell(MISSING)
     value = printed_value(values, column.decimals)
-    text = number_text(values, column) + column.unit
+    text = number_text(values, column)
     original = cells.get((row_id, "original"))
     if column_id != "original" and original is not None:
         difference = value - printed_value(original, column.decimals)
@@ -172,14 +174,6 @@ def _size_groups(table_id, summary, layout, columns):
         )
         prefix = title.partition(",")[0] + ", size" if len(groups) > 1 else "Size"
         yield Group(f"{prefix} of the input and forget gates (compression factor)", rows)
-
-
-def bytes_text(count):
-    """Return a number of bytes in decimal units, e.g. ``1.2 MB``."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count:.0f} B"
 
 
 def _oracle_groups(summary, spec, columns):
@@ -240,8 +234,8 @@ def _printed_cell(published, row_id, column_id, column):
     if value is None:
         return Cell(MISSING)
     mark = DOUBTFUL if doubts_of(published, row_id, column_id) else ""
-    text = str(value) if isinstance(value, int) else f"{value:.{column.decimals}f}"
-    return Cell(text + column.unit + mark)
+    text = str(value) + column.unit if isinstance(value, int) else value_text(value, column)
+    return Cell(text + mark)
 
 
 def _literature_notes(groups, quoted, left_out):
