@@ -80,6 +80,25 @@ def highway_records():
     ]  # fmt: skip
 
 
+def stacked_records():
+    """Evaluations with the printed numbers of Wen et al.'s stacked LSTM layers."""
+    printed, found = PRINTED_BY_WEN["table1"]["rows"], []
+    for row_id, row in SPARSE_TABLES["iss_lstm"].rows.items():
+        numbers = printed[row_id]
+        key = {
+            "kind": "evaluation", "preset": "paper", "task": "word-ptb-large",
+            "variant": row["variant"], "seed": 1, "stage": "train", "setting": "original",
+        }  # fmt: skip
+        size = {"keep": numbers["keep"], "multadd": numbers["multadd"]}
+        size |= {"neurons1": numbers["iss1"], "neurons2": numbers["iss2"]}
+        size["dense_weights"] = 1e6 * numbers["weights_m"]
+        quality = {split: {"perplexity": numbers[split]} for split in ("valid", "test")}
+        speed = {"milliseconds": numbers["time_ms"], "speedup": numbers["speedup"]}
+        found.append({**key, "mode": "plain", "metrics": quality, "size": size})
+        found.append({**key, "mode": "speed", "metrics": {"-": speed}})
+    return found
+
+
 def both():
     return [
         *records("sparse_pruning", "Small model"), *records("sparse_bayes", "Words, perplexity")[1:]
@@ -112,6 +131,24 @@ def test_the_table_of_highway_networks_reads_as_print_of_printed_numbers(tmp_pat
     assert texts == [[cell.text.rstrip("‡") for cell in row] for row in printed]
     assert texts[2][1:] == ["0.005", "68.10", "65.40", "517", "11.1M"]
     assert [row[0].text for row in ours if row[3].bold] == [texts[1][0]]
+
+
+def test_the_table_of_stacked_layers_reads_as_print_and_the_claims_hold_in_it(tmp_path):
+    summary = aggregate(write_records(tmp_path / "runs", stacked_records() + highway_records()))
+    table = build_table("iss_lstm", summary, PRINTED_BY_WEN["table1"], LAYOUT)
+    ours, printed = (group.rows for group in table.groups)
+    assert [[c.text for c in row] for row in ours] == [[c.text for c in row] for row in printed]
+    path, page = tmp_path / "summary.csv", tmp_path / "claims.md"
+    write_summary(summary, path)
+    write_claims([path], PUBLISHED, CLAIMS, LAYOUT, page, "iss2018")
+    verdicts = {
+        line.split("|")[1].strip(): line
+        for line in page.read_text().splitlines()
+        if line.startswith("| I")
+    }
+    for number in range(1, 9):
+        assert "**holds**" in verdicts[f"I0{number}"], verdicts[f"I0{number}"]
+    assert "**undecided**" in verdicts["I09"]  # on question answering
 
 
 def test_a_demo_of_two_highway_networks_has_rows_of_those_not_run(tmp_path):
