@@ -122,7 +122,8 @@ def _add_model_verbs(verbs):
     _add_machine(verb)
 
     verb = _verb(verbs, "lags", work.lags, "Gradients of an exported model over the time lag.")
-    verb.add_argument("--model", required=True, help="exported")
+    verb.add_argument("--model", required=True)
+    verb.add_argument("--exported", required=True)
     verb.add_argument("--corpus", required=True)
     verb.add_argument("--labels", required=True, type=json.loads, help="JSON: what it is of")
     verb.add_argument("--record", required=True, help="output")

@@ -123,8 +123,8 @@ def lags(options):
     from g2lstm.sparsify import stages
 
     stages.record_lags(
-        options.model, options.corpus, options.labels, options.record, options.device,
-        options.threads,
+        options.model, options.exported, options.corpus, options.labels, options.record,
+        options.device, options.threads,
     )  # fmt: skip
 
 

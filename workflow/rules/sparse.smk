@@ -63,6 +63,7 @@ rule speed:
 rule lags:
     input:
         corpus="results/{preset}/data/{words}/corpus.safetensors",
+        model="results/{preset}/{words}/{method}/s{seed}/train/model.safetensors",
         exported=rules.export.output.exported,
     output:
         record="results/{preset}/{words}/{method}/s{seed}/train/eval/original.lags.json",
@@ -82,6 +83,7 @@ rule lags:
         "gradients over the time lag of {wildcards.words} {wildcards.method}, seed {wildcards.seed}"
         " ({wildcards.preset})"
     shell:
-        "python -m g2lstm lags --model {input.exported} --corpus {input.corpus}"
+        "python -m g2lstm lags --model {input.model} --exported {input.exported}"
+        " --corpus {input.corpus}"
         " --labels {params.labels:q} --record {output.record} --device {resources.device}"
         " --threads {threads} &> {log}"

@@ -74,7 +74,7 @@ def measure_speed(model, exported, corpus, labels, record, device_name="auto", t
     write_provenance(record, started, **device.facts(chosen))
 
 
-def record_lags(exported, corpus, labels, record, device_name="auto", threads=None):
+def record_lags(model, exported, corpus, labels, record, device_name="auto", threads=None):
     """Record how far back in time the neurons of an exported model's last layer look.
 
     Parameters are as of :func:`export`, but that ``exported`` is an input here.
@@ -98,7 +98,7 @@ def record_lags(exported, corpus, labels, record, device_name="auto", threads=No
             "windows": x.shape[1],
             "live": live,
             "norms": [[float(f"{norm:.4g}") for norm in row] for row in norms.tolist()],
-            "data": hashes_of(corpus, exported),
+            "data": hashes_of(corpus, model) | {"exported": file_sha256(exported)},
         },
     )
     write_provenance(record, started, **device.facts(chosen))
