@@ -62,7 +62,7 @@ def write_claims(summary_paths, published_path, claims_path, layout, output, pap
         for claim in sparse_claims.with_words_alone(read_claims(claims_path, paper))
     ]
     results = [(claim, judge(claim, mean, by_seed)) for claim in claims]
-    header = _header(layout, gates=paper == PAPER)
+    header = _header(layout, paper)
     sections = [*header, _result_table(results), "## Predicates", _predicates(results)]
     write_text(output, "\n\n".join(sections) + "\n")
 
@@ -155,21 +155,27 @@ def _merge(mean, seeds):
     return Verdict(UNDECIDED, mean.numbers) if len(decided) > 1 else mean
 
 
-def _header(layout, gates):
+def _tasks(paper):
+    """Return the tasks that the tables of a paper are about."""
+    return dict.fromkeys(task for name in tables_of(paper).values() for task in TABLES[name].tasks)
+
+
+def _header(layout, paper):
     lines = [
         "# Claims of the paper",
         f"Preset: **{markdown_escape(layout['label'])}**.",
     ]
-    if corpora := corpora_text(layout, layout["corpora"]):
+    if corpora := corpora_text(layout, _tasks(paper)):
         lines.append(f"Data: {markdown_escape(corpora)}.")
     if layout["reduced"]:
         lines.append(
             "This preset is reduced: **its numbers are not comparable with print**. A claim that "
             "holds or fails here says nothing about the paper's own scale."
         )
+    gates_note = GATES_NOTE if paper == PAPER else ""
     lines.append(
         "Each sentence is a predicate over the tables (means over seeds, rounded as in print)"
-        f"{GATES_NOTE if gates else ''}. It holds when all its parts, (a), (b) and so on, hold; "
+        f"{gates_note}. It holds when all its parts, (a), (b) and so on, hold; "
         "each part has its own verdict, so that an ordering can be told from an exact difference. "
         "The parts are spelt out below the table. Undecided: a number is missing, or the seeds "
         "disagree. Both verdicts, in print and on our numbers, are those of the predicate, "

@@ -28,7 +28,7 @@ def write_comparison(summary_paths, published_path, layout, output, paper=PAPER)
     """
     published, summary = read_tables(published_path, paper), read_summaries(summary_paths)
     notes = []
-    parts = [_header(layout)]
+    parts = [_header(layout, paper)]
     parts += [
         _table_part(table_id, published[printed_id], summary, layout, notes)
         for printed_id, table_id in tables_of(paper).items()
@@ -37,7 +37,7 @@ def write_comparison(summary_paths, published_path, layout, output, paper=PAPER)
     write_text(output, "\n\n".join(part for part in parts if part) + "\n")
 
 
-def _header(layout):
+def _header(layout, paper):
     lines = [
         "# Comparison with print",
         f"Preset: **{markdown_escape(layout['label'])}**.",
@@ -52,9 +52,12 @@ def _header(layout):
         "exact": "over all predicted words",
         "as_published": "as in the published code, which counts one word more than it predicts",
     }
+    about = f"Perplexity is averaged {averages['exact']}."
+    if paper == PAPER:
+        averaged = averages[layout["convention"]]
+        about = f"Perplexity is averaged {averaged}. BLEU is that of tokenised text."
     lines.append(
-        "Ours: mean ± sample standard deviation over n seeds. Perplexity is averaged "
-        f"{averages[layout['convention']]}. BLEU is that of tokenised text. Difference: ours minus "
+        f"Ours: mean ± sample standard deviation over n seeds. {about} Difference: ours minus "
         "print, from rounded values."
     )
     return "\n\n".join(lines)
@@ -70,13 +73,15 @@ def _table_part(table_id, published, summary, layout, notes):
             if isinstance(printed, str) or printed is None:
                 continue
             mark = _footnotes(doubts_of(published, row_id, column_id), notes)
+            column = columns.get(column_id)
             if (row_id, column_id) not in cells:
                 name = _printed_column(published, column_id)
-                text = _printed_text(printed, spec.precision)
+                column = column and spec.column_in(row_id, column)
+                text = _printed_text(printed, column.decimals if column else spec.precision)
                 not_run.append(f"| {OURS[row_id]} | {name} | {text}{mark} |")
                 continue
             values = cells[row_id, column_id]
-            column = spec.column_in(row_id, columns[column_id])
+            column = spec.column_in(row_id, column)
             names = _column_names(published, column_id, column.title)
             rows.append(_line(OURS[row_id], names, values, column, printed, mark))
     number = (spec.printed or table_id).removeprefix("table")
