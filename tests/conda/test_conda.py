@@ -41,10 +41,11 @@ SETTINGS = {
 }
 VERBS = {
     "data": {"fetch", "prepare", "prepare-translation"},
-    "torch": {"train", "evaluate", "export", "translate", "significance", "gates"},
+    "torch": {"train", "evaluate", "export", "speed", "lags", "translate", "significance", "gates"},
     "paper": {
         "aggregate", "table", "learning-curve", "curve", "gate-histograms", "layer-histograms",
-        "heat-maps", "saturation", "comparison", "claims", "page", "paper",
+        "heat-maps", "gate-maps", "gradient-lags", "saturation", "comparison", "claims", "page",
+        "paper",
     },
 }  # fmt: skip
 
