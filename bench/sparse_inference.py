@@ -18,6 +18,7 @@ from comparison import Ratio, compare, record, row, timed, write_results
 from g2lstm.arrays import save_arrays
 from g2lstm.lm import stacked
 from g2lstm.sparsify.export import export_model
+from g2lstm.sparsify.models import read_exported, read_model
 from machine import facts, prepare
 
 WORDS, STEPS, BATCH = 10_000, 30, 10
@@ -53,8 +54,10 @@ def compare_model(name, units, left, folder, rounds):
     size = export_model(dense, small)
     device, text = torch.device("cpu"), random_text()
     contenders = {
-        "dense": stacked.forward_pass(stacked.read_model(dense, device)[0], text),
-        "exported": stacked.forward_pass(stacked.read_exported(small, device)[0], text),
+        "dense": stacked.forward_pass(read_model(stacked.empty_model, dense, device)[0], text),
+        "exported": stacked.forward_pass(
+            read_exported(stacked.empty_model, small, device)[0], text
+        ),
     }
     outputs = [run() for run in contenders.values()]
     times = compare(

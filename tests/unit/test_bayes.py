@@ -6,9 +6,10 @@ import torch
 
 from g2lstm.arrays import save_arrays
 from g2lstm.lm.bayes import BayesianLanguageModel
-from g2lstm.lm.stacked import StackedLanguageModel, read_exported
+from g2lstm.lm.stacked import StackedLanguageModel, empty_model
 from g2lstm.sparsify import bayes
 from g2lstm.sparsify.export import export_model
+from g2lstm.sparsify.models import read_exported
 from g2lstm.sparsify.structure import COUNTED, read_structure
 
 LEVELS = ("w", "wn", "wgn")
@@ -188,7 +189,7 @@ def test_the_published_model_computes_what_the_masked_one_does(levels, tmp_path)
     path = tmp_path / "model"
     save_arrays(path, {name: value.numpy() for name, value in folded.items()}, {"job": {}})
     export_model(path, tmp_path / "small")
-    small, _ = read_exported(tmp_path / "small", torch.device("cpu"))
+    small, _ = read_exported(empty_model, tmp_path / "small", torch.device("cpu"))
     tokens = torch.randint(WORDS, (8, 3))
     outputs = [network.logits(read(network, tokens)) for network in (model, plain, small)]
     assert outputs[0].std() > 0.01

@@ -16,12 +16,12 @@ from g2lstm.lm import chunks
 from g2lstm.lm.characters import (
     BayesianCharacterModel,
     CharacterModel,
+    empty_model,
     forward_pass,
-    read_exported,
-    read_model,
 )
 from g2lstm.sparsify.bayes import masked
 from g2lstm.sparsify.export import export_model
+from g2lstm.sparsify.models import read_exported, read_model
 from g2lstm.sparsify.structure import COUNTED, read_structure
 
 LEVELS = ("w", "wn", "wgn")
@@ -188,8 +188,8 @@ def test_the_exported_model_computes_what_the_masked_one_does(levels, dtype, tol
     path = tmp_path / "model"
     save_arrays(path, {name: value.numpy() for name, value in folded.items()}, {"job": {}})
     facts = export_model(path, tmp_path / "small")
-    plain, _ = read_model(path, CPU)
-    small, _ = read_exported(tmp_path / "small", CPU)
+    plain, _ = read_model(empty_model, path, CPU)
+    small, _ = read_exported(empty_model, tmp_path / "small", CPU)
     assert {name.removesuffix(COUNTED) for name in folded} == set(plain.state_dict())
     assert small.lstm[0].hidden == facts["neurons1"] < HIDDEN
     tokens = torch.randint(SYMBOLS, (8, 3))

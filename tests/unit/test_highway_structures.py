@@ -7,8 +7,9 @@ from highway_models import CPU, DEPTH, HIDDEN, WORDS, tiny
 
 from g2lstm.arrays import save_arrays
 from g2lstm.errors import UserError
-from g2lstm.lm.highway import read_exported, read_model
+from g2lstm.lm.highway import empty_model
 from g2lstm.sparsify.highway import Structures, WeightDecay, export_model
+from g2lstm.sparsify.models import read_exported, read_model
 from g2lstm.sparsify.pruning import INSIDE_ROOT
 
 
@@ -92,8 +93,8 @@ def sparse(gone, dtype=np.float64):
 def test_the_smaller_model_computes_what_the_sparse_one_does(tmp_path, dtype, tolerance):
     save_arrays(tmp_path / "model", sparse([0, 3], dtype), {"job": {}})
     facts = export_model(tmp_path / "model", tmp_path / "small")
-    whole, _ = read_model(tmp_path / "model", CPU)
-    small, meta = read_exported(tmp_path / "small", CPU)
+    whole, _ = read_model(empty_model, tmp_path / "model", CPU)
+    small, meta = read_exported(empty_model, tmp_path / "small", CPU)
     assert meta["job"] == {}
     assert (small.highway.hidden, small.highway.depth) == (HIDDEN - 2, DEPTH)
     assert facts["neurons1"] == 3
@@ -140,8 +141,8 @@ def test_a_model_of_which_nothing_is_left_can_be_exported_too(tmp_path):
     save_arrays(tmp_path / "model", sparse(range(HIDDEN)), {})
     facts = export_model(tmp_path / "model", tmp_path / "small")
     assert (facts["neurons1"], facts["weights_left"]) == (0, 0)
-    small, _ = read_exported(tmp_path / "small", CPU)
-    whole, _ = read_model(tmp_path / "model", CPU)
+    small, _ = read_exported(empty_model, tmp_path / "small", CPU)
+    whole, _ = read_model(empty_model, tmp_path / "model", CPU)
     tokens = torch.randint(WORDS, (7, 4))
     with torch.no_grad():
         a, b = (m.logits(m(tokens, m.initial_state(4))[0]) for m in (whole, small))

@@ -13,12 +13,13 @@ from g2lstm import config
 from g2lstm.data.corpus import Corpus
 from g2lstm.errors import UserError
 from g2lstm.lm.evaluate import evaluate_sparse, nats_per_token
-from g2lstm.lm.highway import Dropout, evaluate, read_exported
+from g2lstm.lm.highway import Dropout, empty_model, evaluate
 from g2lstm.lm.highway_train import HighwayTraining
 from g2lstm.lm.stacked_train import learning_rate
 from g2lstm.records import read_record
 from g2lstm.sparsify import stages as sparse_stages
 from g2lstm.sparsify.highway import export_model
+from g2lstm.sparsify.models import read_exported
 from g2lstm.training.tensors import load_tensors
 
 ISS = {"method": "iss", "lambda1": 0.01, "threshold": 4e-4}
@@ -103,7 +104,7 @@ def test_training_lowers_the_loss_and_removes_units(corpus, tmp_path):
     assert last["valid_perplexity"] < WORDS
     facts = export_model(tmp_path / "best.safetensors", tmp_path / "small")
     assert facts["neurons1"] == last["width"] < HIDDEN
-    small, _ = read_exported(tmp_path / "small", CPU)
+    small, _ = read_exported(empty_model, tmp_path / "small", CPU)
     nats = nats_per_token(small, training.valid_data)
     assert math.exp(nats) == pytest.approx(last["valid_perplexity"], rel=1e-5)
 

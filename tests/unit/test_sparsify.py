@@ -8,9 +8,10 @@ import torch
 
 from g2lstm.arrays import save_arrays
 from g2lstm.errors import UserError
-from g2lstm.lm.stacked import StackedLanguageModel, read_exported
+from g2lstm.lm.stacked import StackedLanguageModel, empty_model
 from g2lstm.lm.stacked_train import learning_rate
 from g2lstm.sparsify.export import export_model, load_exported
+from g2lstm.sparsify.models import read_exported
 from g2lstm.sparsify.pruning import INSIDE_ROOT, Pruning
 from g2lstm.sparsify.structure import read_structure
 
@@ -134,7 +135,7 @@ def test_an_exported_model_computes_what_the_sparse_one_does(tmp_path, dtype, to
     arrays = sparse_arrays(dtype)
     save_arrays(tmp_path / "model", arrays, {"job": {}})
     sizes = export_model(tmp_path / "model", tmp_path / "small")
-    small, _ = read_exported(tmp_path / "small", torch.device("cpu"))
+    small, _ = read_exported(empty_model, tmp_path / "small", torch.device("cpu"))
     assert [layer.hidden for layer in small.lstm] == [4, 4]
     assert small.embedding.embedding_dim == EMBEDDING - 1
     assert sizes["file_bytes"] == (tmp_path / "small").stat().st_size
@@ -157,7 +158,7 @@ def test_a_model_of_which_nothing_is_left_can_be_exported_too(tmp_path, zero):
     arrays = {name: value.numpy() for name, value in whole.state_dict().items()}
     save_arrays(tmp_path / "model", arrays, {})
     export_model(tmp_path / "model", tmp_path / "small")
-    small, _ = read_exported(tmp_path / "small", torch.device("cpu"))
+    small, _ = read_exported(empty_model, tmp_path / "small", torch.device("cpu"))
     tokens = torch.randint(WORDS, (7, 4))
     outputs = [model.logits(model(tokens, model.initial_state(4))[0]) for model in (whole, small)]
     assert (outputs[0] - outputs[1]).abs().max() <= 1e-15

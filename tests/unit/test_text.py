@@ -9,10 +9,11 @@ from g2lstm.arrays import save_arrays
 from g2lstm.data.texts import TextSplit
 from g2lstm.sparsify import bayes
 from g2lstm.sparsify.export import export_model, load_exported
+from g2lstm.sparsify.models import read_exported
 from g2lstm.sparsify.structure import COUNTED, read_structure
 from g2lstm.text.bayes import BayesianTextClassifier
 from g2lstm.text.evaluate import measure
-from g2lstm.text.model import TextClassifier, cross_entropy, read_batch, read_exported
+from g2lstm.text.model import TextClassifier, cross_entropy, empty_model, read_batch
 
 LEVELS = ("w", "wn", "wgn")
 WORDS, EMBEDDING, HIDDEN = 12, 4, 5
@@ -151,7 +152,7 @@ def test_the_published_model_computes_what_the_masked_one_does(levels, dtype, to
     path = tmp_path / "model"
     save_arrays(path, {name: value.numpy() for name, value in folded.items()}, {"job": {}})
     facts = export_model(path, tmp_path / "small")
-    small, _ = read_exported(tmp_path / "small", CPU)
+    small, _ = read_exported(empty_model, tmp_path / "small", CPU)
     gone = EMBEDDING - small.embedding.embedding_dim  # counted, as print counts
     own = sum(parameter.numel() for parameter in small.parameters())
     assert facts["dense_weights"] == own + gone * (WORDS + 4 * small.lstm[0].hidden)

@@ -6,9 +6,7 @@ from torch import nn
 
 from g2lstm.cells import LSTMLayer, grouped
 from g2lstm.sparsify.bayes import noisy_product
-from g2lstm.sparsify.export import load_exported, load_plain
 from g2lstm.sparsify.variables import BayesianVariables
-from g2lstm.training.tensors import to_tensors
 
 
 class CharacterModel(nn.Module):
@@ -87,24 +85,6 @@ class BayesianCharacterModel(BayesianVariables, CharacterModel):
         return noisy_product(x, *self.variable("decoder.weight"), noise) + self.decoder.bias
 
 
-def read_model(path, device):
-    """Read a trained model, as it stands, into a model in test mode; return it with metadata.
-
-    Raises UserError when the file is missing or damaged.
-    """
-    arrays, meta = load_plain(path)
-    return _with_arrays(arrays, device), meta
-
-
-def read_exported(path, device):
-    """Read a file of :func:`g2lstm.sparsify.export.export_model` into a model in test mode.
-
-    Its layer has the neurons that are left. Returns it with its metadata.
-    """
-    arrays, meta = load_exported(path)
-    return _with_arrays(arrays, device), meta
-
-
 def forward_pass(model, corpus, steps=99, batch=10):
     """Return the function that gives ``model``'s logits of the first ``steps`` · ``batch`` symbols
     of the test text, in test mode.
@@ -114,9 +94,6 @@ def forward_pass(model, corpus, steps=99, batch=10):
     return lambda: model(tokens)
 
 
-def _with_arrays(arrays, device):
-    weights = to_tensors(arrays)
-    symbols, hidden = weights["decoder.weight"].shape
-    model = CharacterModel(symbols, hidden).to(weights["decoder.bias"].dtype)
-    model.load_state_dict(weights)
-    return model.to(device).eval()
+def empty_model(arrays):
+    """Return a model with the sizes of ``arrays``, a state dictionary, and values of its own."""
+    return CharacterModel(*arrays["decoder.weight"].shape)

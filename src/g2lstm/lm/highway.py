@@ -6,13 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from g2lstm.arrays import load_arrays
 from g2lstm.cells.highway import HighwayLayer
 from g2lstm.lm.evaluate import evaluate_sparse
 from g2lstm.lm.model import locked_dropout
-from g2lstm.sparsify.export import load_exported
 from g2lstm.training.softmax import linear_cross_entropy
-from g2lstm.training.tensors import to_tensors
 
 
 @dataclass(frozen=True)
@@ -99,23 +96,6 @@ def build_model(job, vocabulary):
     return model
 
 
-def read_model(path, device):
-    """Read a trained model into a model in test mode; return it with metadata.
-
-    Raises UserError when the file is missing or damaged.
-    """
-    arrays, meta = load_arrays(path)
-    return _with_arrays(arrays, device), meta
-
-
-def read_exported(path, device):
-    """Read a file of :func:`g2lstm.sparsify.highway.export_model` likewise; it has the units that
-    are left.
-    """
-    arrays, meta = load_exported(path)
-    return _with_arrays(arrays, device), meta
-
-
 def evaluate(model, corpus, settings):
     """Return the metrics of ``model`` on validation and test text.
 
@@ -126,10 +106,7 @@ def evaluate(model, corpus, settings):
     return evaluate_sparse(model, corpus, both)
 
 
-def _with_arrays(arrays, device):
+def empty_model(arrays):
+    """Return a model with the sizes of ``arrays``, a state dictionary, and values of its own."""
     vocabulary, hidden = arrays["embedding.weight"].shape
-    depth = len(arrays["highway.bias"]) // (2 * hidden)
-    weights = to_tensors(arrays)
-    model = HighwayLanguageModel(vocabulary, hidden, depth).to(weights["decoder.bias"].dtype)
-    model.load_state_dict(weights)
-    return model.to(device).eval()
+    return HighwayLanguageModel(vocabulary, hidden, len(arrays["highway.bias"]) // (2 * hidden))

@@ -7,10 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from g2lstm.cells import LSTMLayer
-from g2lstm.sparsify.export import load_exported, load_plain
 from g2lstm.sparsify.lags import even_starts
 from g2lstm.training.softmax import linear_cross_entropy
-from g2lstm.training.tensors import to_tensors
 
 
 class StackedLanguageModel(nn.Module):
@@ -78,24 +76,6 @@ def build_model(job, vocabulary, kind=StackedLanguageModel, **others):
     return kind(vocabulary, sizes, settings["init"], settings["dropout"], **others)
 
 
-def read_model(path, device):
-    """Read a trained model, as it stands, into a model in test mode; return it with metadata.
-
-    Raises UserError when the file is missing or damaged.
-    """
-    arrays, meta = load_plain(path)
-    return _with_arrays(arrays, device), meta
-
-
-def read_exported(path, device):
-    """Read a file of :func:`g2lstm.sparsify.export.export_model` into a model in test mode.
-
-    Its layers have the neurons that are left. Returns it with its metadata.
-    """
-    arrays, meta = load_exported(path)
-    return _with_arrays(arrays, device), meta
-
-
 def forward_pass(model, corpus, steps=30, batch=10):
     """Return the function that gives a language model's logits of the first ``steps`` · ``batch``
     words of the test text, in test mode and from the zero state.
@@ -121,11 +101,9 @@ def last_layer(model, corpus, steps, count):
     return lambda x: last(x, last.initial_state(x.shape[1]))[0], x
 
 
-def _with_arrays(arrays, device):
+def empty_model(arrays):
+    """Return a model with the sizes of ``arrays``, a state dictionary, and values of its own."""
     layers = sum(name.endswith("weight_hh") for name in arrays)
     units = [arrays[f"lstm.{k}.weight_hh"].shape[1] for k in range(layers)]
     vocabulary, embedding = arrays["embedding.weight"].shape
-    weights = to_tensors(arrays)
-    model = StackedLanguageModel(vocabulary, [embedding, *units]).to(weights["decoder.bias"].dtype)
-    model.load_state_dict(weights)
-    return model.to(device).eval()
+    return StackedLanguageModel(vocabulary, [embedding, *units])

@@ -27,8 +27,8 @@ class Kind(NamedTuple):
 
     ``load(path)`` reads a corpus. ``trainings``: method of a job -> class of its training, made of
     (complete job, corpus, folder, device). ``export(model, output)`` writes the small model of a
-    trained one and returns the facts about both. ``read(path, device)`` gives a trained model in
-    test mode, ``read_exported(path, device)`` a small one, each with its metadata.
+    trained one and returns the facts about both. ``empty(arrays)`` makes a model to fill, see
+    :mod:`g2lstm.sparsify.models`.
     ``evaluate(model, corpus, settings)`` returns metrics by split, where ``settings`` is the
     section ``evaluation``. ``forward(model, corpus)`` returns a function that runs ``model`` once
     over a fixed piece of the test data, to be timed. ``gate_map(arrays)``, of an exported model's
@@ -40,8 +40,7 @@ class Kind(NamedTuple):
     load: Callable
     trainings: dict
     export: Callable
-    read: Callable
-    read_exported: Callable
+    empty: Callable
     evaluate: Callable
     forward: Callable
     gate_map: Callable | None = gate_map
@@ -62,8 +61,7 @@ KINDS = {
             "bayes": BayesianTraining,
         },
         export=export_model,
-        read=stacked.read_model,
-        read_exported=stacked.read_exported,
+        empty=stacked.empty_model,
         evaluate=evaluate_sparse,
         forward=stacked.forward_pass,
         last_layer=stacked.last_layer,
@@ -72,8 +70,7 @@ KINDS = {
         load=Corpus.load,
         trainings={"dense": HighwayTraining, "iss": HighwayTraining},
         export=highway_structures.export_model,
-        read=highway.read_model,
-        read_exported=highway.read_exported,
+        empty=highway.empty_model,
         evaluate=highway.evaluate,
         forward=stacked.forward_pass,
         gate_map=None,
@@ -82,8 +79,7 @@ KINDS = {
         load=Corpus.load,
         trainings={"dense": CharacterTraining, "bayes": BayesianCharacterTraining},
         export=export_model,
-        read=characters.read_model,
-        read_exported=characters.read_exported,
+        empty=characters.empty_model,
         evaluate=evaluate_characters,
         forward=characters.forward_pass,
     ),
@@ -91,8 +87,7 @@ KINDS = {
         load=TextCorpus.load,
         trainings={"dense": TextTraining, "bayes": BayesianTextTraining},
         export=export_model,
-        read=text_model.read_model,
-        read_exported=text_model.read_exported,
+        empty=text_model.empty_model,
         evaluate=evaluate_text,
         forward=text_model.forward_pass,
         gate_map=partial(gate_map, sigmoid=hard_sigmoid),

@@ -8,6 +8,7 @@ from g2lstm.records import file_sha256, write_provenance, write_record
 from g2lstm.sparsify import lags, speed
 from g2lstm.sparsify.export import load_exported
 from g2lstm.sparsify.kinds import kind_of
+from g2lstm.sparsify.models import filled, read_exported, read_model
 from g2lstm.stages import hashes_of
 from g2lstm.training import device
 
@@ -25,25 +26,18 @@ def export(model, corpus, labels, settings, exported, record, device_name="auto"
     started = time.monotonic()
     kind = kind_of(labels["task"])
     size = kind.export(model, exported)
-    network, meta = kind.read_exported(exported, chosen)
+    arrays, meta = load_exported(exported)
+    network = filled(kind.empty, arrays, chosen)
     size |= _choices(meta["job"])
-    metrics = kind.evaluate(network, kind.load(corpus), settings)
-    gates = {"gates": kind.gate_map(load_exported(exported)[0])} if kind.gate_map else {}
-    write_record(
-        record,
-        {
-            **labels,
-            "kind": "evaluation",
-            "setting": "original",
-            "mode": "plain",
-            "metrics": metrics,
-            "size": size,
-            **gates,
-            "evaluation": settings,
-            "data": hashes_of(corpus, model),
-        },
-    )
-    write_provenance(record, started, **device.facts(chosen))
+    gates = {"gates": kind.gate_map(arrays)} if kind.gate_map else {}
+    facts = {
+        "metrics": kind.evaluate(network, kind.load(corpus), settings),
+        "size": size,
+        **gates,
+        "evaluation": settings,
+        "data": hashes_of(corpus, model),
+    }
+    _write(record, labels, "plain", facts, started, chosen)
 
 
 def measure_speed(model, exported, corpus, labels, record, device_name="auto", threads=None):
@@ -55,23 +49,16 @@ def measure_speed(model, exported, corpus, labels, record, device_name="auto", t
     started = time.monotonic()
     kind = kind_of(labels["task"])
     text = kind.load(corpus)
-    dense, small = (
-        kind.forward(read(path, chosen)[0], text)
-        for read, path in ((kind.read, model), (kind.read_exported, exported))
+    networks = (
+        read(kind.empty, path, chosen)[0]
+        for read, path in ((read_model, model), (read_exported, exported))
     )
-    write_record(
-        record,
-        {
-            **labels,
-            "kind": "evaluation",
-            "setting": "original",
-            "mode": "speed",
-            "metrics": {"-": speed.measure(dense, small)},
-            "threads": torch.get_num_threads(),
-            "data": {"model": file_sha256(model), "exported": file_sha256(exported)},
-        },
-    )
-    write_provenance(record, started, **device.facts(chosen))
+    facts = {
+        "metrics": {"-": speed.measure(*(kind.forward(network, text) for network in networks))},
+        "threads": torch.get_num_threads(),
+        "data": {"model": file_sha256(model), "exported": file_sha256(exported)},
+    }
+    _write(record, labels, "speed", facts, started, chosen)
 
 
 def record_lags(model, exported, corpus, labels, record, device_name="auto", threads=None):
@@ -82,25 +69,25 @@ def record_lags(model, exported, corpus, labels, record, device_name="auto", thr
     chosen = device.choose(device_name, threads)
     started = time.monotonic()
     kind = kind_of(labels["task"])
-    network, _ = kind.read_exported(exported, chosen)
-    steps = lags.LAGS + 1
-    run, x = kind.last_layer(network, kind.load(corpus), steps, lags.WINDOWS)
+    arrays, _ = load_exported(exported)
+    network = filled(kind.empty, arrays, chosen)
+    run, x = kind.last_layer(network, kind.load(corpus), lags.LAGS + 1, lags.WINDOWS)
     norms = lags.gradient_norms(run, x)
-    live = kind.gate_map(load_exported(exported)[0])[-1]["live"]
-    write_record(
-        record,
-        {
-            **labels,
-            "kind": "evaluation",
-            "setting": "original",
-            "mode": "lags",
-            "metrics": {"valid": lags.far_shares(norms, live)},
-            "windows": x.shape[1],
-            "live": live,
-            "norms": [[float(f"{norm:.4g}") for norm in row] for row in norms.tolist()],
-            "data": hashes_of(corpus, model) | {"exported": file_sha256(exported)},
-        },
-    )
+    live = kind.gate_map(arrays)[-1]["live"]
+    facts = {
+        "metrics": {"valid": lags.far_shares(norms, live)},
+        "windows": x.shape[1],
+        "live": live,
+        "norms": [[float(f"{norm:.4g}") for norm in row] for row in norms.tolist()],
+        "data": hashes_of(corpus, model) | {"exported": file_sha256(exported)},
+    }
+    _write(record, labels, "lags", facts, started, chosen)
+
+
+def _write(record, labels, mode, facts, started, chosen):
+    """Write the record of an uncompressed model, and where it comes from."""
+    key = {"kind": "evaluation", "setting": "original", "mode": mode}
+    write_record(record, {**labels, **key, **facts})
     write_provenance(record, started, **device.facts(chosen))
 
 

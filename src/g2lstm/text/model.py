@@ -6,10 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from g2lstm.cells import hard
-from g2lstm.sparsify.export import load_exported, load_plain
 from g2lstm.sparsify.lags import even_starts
 from g2lstm.training.linear import linear
-from g2lstm.training.tensors import to_tensors
 
 SURE = 1e-6  # how near to 0 or 1 the probability of one of two classes comes in the loss
 
@@ -84,24 +82,6 @@ def build_model(job, corpus, kind=TextClassifier, **others):
     return kind(corpus.vocabulary_size, outputs=outputs, **job["model"], **others)
 
 
-def read_model(path, device):
-    """Read a trained model, as it stands, into a model in test mode; return it with metadata.
-
-    Raises UserError when the file is missing or damaged.
-    """
-    arrays, meta = load_plain(path)
-    return _with_arrays(arrays, device), meta
-
-
-def read_exported(path, device):
-    """Read a file of :func:`g2lstm.sparsify.export.export_model` into a model in test mode.
-
-    Its layer has the neurons that are left. Returns it with its metadata.
-    """
-    arrays, meta = load_exported(path)
-    return _with_arrays(arrays, device), meta
-
-
 def read_batch(split, chosen, device):
     """Return :meth:`g2lstm.data.texts.TextSplit.batch` as tensors on ``device``."""
     return tuple(torch.from_numpy(array).to(device) for array in split.batch(chosen))
@@ -140,10 +120,7 @@ def last_layer(model, corpus, steps, count):
     return run, x
 
 
-def _with_arrays(arrays, device):
+def empty_model(arrays):
+    """Return a model with the sizes of ``arrays``, a state dictionary, and values of its own."""
     outputs, hidden = arrays["decoder.weight"].shape
-    weights = to_tensors(arrays)
-    model = TextClassifier(*arrays["embedding.weight"].shape, hidden, outputs)
-    model = model.to(weights["decoder.bias"].dtype)
-    model.load_state_dict(weights)
-    return model.to(device).eval()
+    return TextClassifier(*arrays["embedding.weight"].shape, hidden, outputs)
