@@ -59,6 +59,8 @@ def test_bfloat16_operands_are_as_exact_as_their_digits(kernel):
 
 def test_bits_do_not_depend_on_the_number_of_threads():
     skip_without(native.lstm, torch.float32)
+    if native.stock_is_faster(torch.float32):
+        pytest.skip("MKL may split sums among threads")
     args, others = arguments(12, 20, 80, 200, torch.float32), draws(12, 20, 200)
     threads = torch.get_num_threads()
     try:

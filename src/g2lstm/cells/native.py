@@ -11,6 +11,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from g2lstm.cells import build
+from g2lstm.precision import product as stock_product
 
 PANEL = 64  # columns, as in cpp/numbers.h
 TYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float64: 2}
@@ -121,14 +122,29 @@ def product(a, b, out=None, add=False):
     """Write ``a · b`` to ``out``, or add it; without ``out`` return it in the type of both.
 
     ``out`` is contiguous and float32, as are the sums; the operands are float32 or bfloat16. On
-    AMD's CPUs this takes half the time of PyTorch's float32 product, whose library does not use
-    vectors of 512 bits there.
+    AMD's CPUs with vectors of 512 bits this takes half the time of PyTorch's float32 product, whose
+    library does not use them there; where vectors have 256 bits that library is the faster one.
     """
     if out is None:
         if a.dtype != torch.float32:
             return torch.mm(a, b)
         out = a.new_empty(len(a), b.shape[1])
+    if stock_is_faster(a.dtype):
+        return stock_product(a, b, out, out if add else None)
     return Packed(b).product(a, out, add)
+
+
+def transposed(matrix):
+    """Return the transpose of ``matrix``, which :func:`product` then takes as ``a`` any number of
+    times without a copy of its own.
+    """
+    stock = matrix.is_cuda or stock_is_faster(matrix.dtype)
+    return matrix.T if stock else matrix.T.contiguous()
+
+
+def stock_is_faster(dtype):
+    """Tell whether PyTorch's own product of operands of ``dtype`` is faster than the one here."""
+    return dtype == torch.float32 and torch.backends.cpu.get_cpu_capability() != "AVX512"
 
 
 def softmax_loss(logits, bias, targets, d_bias, operands):
@@ -237,7 +253,7 @@ class _LSTM(torch.autograd.Function):
         d_x = None
         if ctx.needs_input_grad[0]:
             d_x = product(delta, weight_ih).view(steps, batch, -1)
-        turned = delta.T.contiguous()
+        turned = transposed(delta)
         before = h[:-1].flatten(0, 1)[:, :hidden]
         d_weight_hh = product(turned, before).to(state)
         if ctx.drop.limit:

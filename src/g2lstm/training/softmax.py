@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
 from g2lstm.cells.kernels import product, softmax_loss
+from g2lstm.cells.native import transposed
 from g2lstm.precision import operand
 
 ROWS = 256
@@ -44,7 +45,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         )
         buffer = x.new_empty(len(weight) * min(rows, tokens))
         x, weight = operand(x), operand(weight)
-        turned = weight.T.contiguous()
+        turned = transposed(weight)
         for start in range(0, tokens, rows):
             part = slice(start, min(start + rows, tokens))
             count = part.stop - start
