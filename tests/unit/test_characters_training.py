@@ -161,7 +161,8 @@ def test_the_paper_preset_is_the_published_recipe():
         assert job["optimisation"] == {"lr": 0.002, "clip": 1.0, "batch": 64, "length": 100}
         assert job["length"] == 100
         select = "best" if name == "original" else "last"
-        assert job["schedule"] == {"epochs": 250, "select": select, "patience": None}
+        patience = 5 if name == "original" else None
+        assert job["schedule"] == {"epochs": 250, "select": select, "patience": patience}
         assert not _has_dropout(job)
 
 

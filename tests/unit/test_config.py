@@ -246,7 +246,8 @@ def test_text_tasks_of_the_paper_preset_are_the_recipe():
             assert job["model"] == {"embedding": 300, "hidden": hidden, "init": 0.25}
             assert job["optimisation"] == {"lr": 5e-4, "clip": None, "batch": 128}
             select = "best" if method == "original" else "last"
-            assert job["schedule"] == {"epochs": epochs, "select": select, "patience": None}
+            patience = 5 if method == "original" else None
+            assert job["schedule"] == {"epochs": epochs, "select": select, "patience": patience}
             assert method in ("original", f"bayes-{job['method'].get('levels')}")
             assert "train" not in job["method"]
             assert section["method"] == job["method"]["method"]

@@ -45,7 +45,7 @@ class Structures(WeightDecay):
     model : :class:`g2lstm.lm.highway.HighwayLanguageModel`
     decay : of all parameters
     lambda1 : strength of the group lasso, relative to a loss summed over steps
-    threshold : weights of groups of a smaller magnitude are zero after every step
+    threshold : weights of groups of no larger magnitude are zero after every step
     """
 
     def __init__(self, model, decay, lambda1, threshold):
@@ -70,9 +70,9 @@ class Structures(WeightDecay):
 
     @torch.no_grad()
     def after_step(self):
-        """Set weights of groups of a magnitude below the threshold to zero; they may come back."""
+        """Set weights of groups of a magnitude up to the threshold to zero; they may come back."""
         for matrix in (self.embedding, *self.matrices):
-            matrix.masked_fill_(matrix.abs() < self.threshold, 0.0)
+            torch.hardshrink(matrix, self.threshold, out=matrix)
 
     def _norms(self):
         """Return the norm of each group (hidden); a unit's weights upon itself count twice."""

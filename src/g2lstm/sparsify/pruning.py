@@ -28,7 +28,7 @@ class Pruning:
     model : with ``lstm``, a list of layers, and ``decoder``, which reads the last one
     groups : ``neurons`` or ``gates``
     lambda1, lambda2 : strengths of group lasso and lasso, relative to a loss summed over steps
-    threshold : weights of a smaller magnitude are zero after every step
+    threshold : weights of no larger magnitude are zero after every step
     """
 
     def __init__(self, model, groups, lambda1, lambda2, threshold):
@@ -61,12 +61,12 @@ class Pruning:
 
     @torch.no_grad()
     def after_step(self):
-        """Set all weights of a magnitude below the threshold to zero; they may come back.
+        """Set all weights of a magnitude up to the threshold to zero; they may come back.
 
         Biases and embedding too, as in the code of Wen et al.
         """
         for parameter in self.model.parameters():
-            parameter.masked_fill_(parameter.abs() < self.threshold, 0.0)
+            torch.hardshrink(parameter, self.threshold, out=parameter)
 
     def _under_lasso(self):
         embedding = self.model.embedding.weight
