@@ -1,11 +1,20 @@
 """Layers, draws and measures that the tests of all kernels share."""
 
+import pytest
 import torch
 
-from g2lstm.cells import GatePolicy
+from g2lstm.cells import GatePolicy, build, native
 from g2lstm.cells.counter import GumbelNoise, WeightDrop
 
 GUMBEL = GatePolicy("gumbel", tau=0.9, p=0.2)
+
+
+def skip_without_native(dtype):
+    """Skip the test where the C++ library does not work with operands of ``dtype``."""
+    try:
+        native.library(dtype)
+    except build.Unavailable as reason:
+        pytest.skip(str(reason))
 
 
 def arguments(steps, batch, inputs, hidden, dtype=torch.float64, device="cpu", seed=7):

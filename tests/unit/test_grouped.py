@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from kernel_cases import arguments, error, outputs_and_gradients
+from kernel_cases import arguments, error, outputs_and_gradients, skip_without_native
 from torch.autograd import gradcheck
 
-from g2lstm.cells import build, grouped, native, reference
+from g2lstm.cells import grouped, native, reference
 
 
 def in_cpp(*args):
@@ -18,10 +18,7 @@ def layer(request):
     """Each of the two ways to compute the layer, where there is one."""
     if request.param == "calls":
         return grouped.in_calls
-    try:
-        native.library(torch.float64)
-    except build.Unavailable as reason:
-        pytest.skip(str(reason))
+    skip_without_native(torch.float64)
     return in_cpp
 
 

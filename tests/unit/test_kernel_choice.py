@@ -7,9 +7,10 @@ import os
 import numpy as np
 import pytest
 import torch
+from kernel_cases import skip_without_native
 
 from g2lstm import config, stages
-from g2lstm.cells import LSTMLayer, build, kernels, native, trial
+from g2lstm.cells import LSTMLayer, kernels, native, trial
 from g2lstm.data.corpus import Corpus
 from g2lstm.errors import UserError
 from g2lstm.training import checkpoint, loop
@@ -70,10 +71,7 @@ def test_another_kernel_is_refused_in_one_line(own_choice, corpus, tmp_path):
 def test_a_run_begun_in_cpp_does_not_go_on_without_a_compiler(
     empty_cache, corpus, tmp_path, monkeypatch
 ):
-    try:
-        native.library(torch.float32)
-    except build.Unavailable as reason:
-        pytest.skip(str(reason))
+    skip_without_native(torch.float32)
     begin(tmp_path, corpus, "auto")
     native.library.cache_clear()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 import torch
-from kernel_cases import arguments, draws, error, outputs_and_gradients
+from kernel_cases import arguments, draws, error, outputs_and_gradients, skip_without_native
 from torch.autograd import gradcheck
 
 from g2lstm import precision
@@ -16,10 +16,7 @@ SIZES = [(20, 40, 115), (1, 16, 33), (33, 7, 130), (2, 300, 600)]
 
 def skip_without(kernel, dtype=torch.float64):
     if kernel is native.lstm:
-        try:
-            native.library(dtype)
-        except build.Unavailable as reason:
-            pytest.skip(str(reason))
+        skip_without_native(dtype)
 
 
 @pytest.fixture(params=[name for name in kernels.KERNELS if name != "graph"])  # see test_graph.py

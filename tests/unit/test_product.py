@@ -2,17 +2,15 @@
 
 import pytest
 import torch
+from kernel_cases import skip_without_native
 
 from g2lstm import precision
-from g2lstm.cells import build, kernels, native
+from g2lstm.cells import kernels, native
 
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16], ids=str)
 def operands(request):
-    try:
-        native.library(request.param)
-    except build.Unavailable as reason:
-        pytest.skip(str(reason))
+    skip_without_native(request.param)
     return request.param
 
 

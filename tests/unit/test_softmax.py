@@ -3,17 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from kernel_cases import skip_without_native
 
 from g2lstm import precision
-from g2lstm.cells import build, kernels, native
+from g2lstm.cells import kernels, native
 from g2lstm.training.softmax import linear_cross_entropy
-
-
-def skip_without_native(dtype):
-    try:
-        native.library(dtype)
-    except build.Unavailable as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(params=["native", "pytorch"])
