@@ -177,6 +177,7 @@ def _add_paper_verbs(verbs):
     verb = _verb(verbs, "aggregate", work.aggregate, "Collect records into one tidy CSV.")
     verb.add_argument("--records", required=True, nargs="+")
     verb.add_argument("--trainings", required=True, nargs="+", help="records of the training runs")
+    verb.add_argument("--jobs", required=True, type=json.loads, help="JSON: job of each training")
     verb.add_argument("--summary", required=True, help="output")
     verb.add_argument("--provenance", required=True, help="output: commit, device ... of each")
 

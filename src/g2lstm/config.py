@@ -79,13 +79,14 @@ def presets():
 
 
 def describe(config):
-    """Return what to call the tasks' numbers: ``(task -> label, reduced)``.
+    """Return what to call the tasks' numbers: ``(task -> label, reduced tasks)``.
 
-    A task that is not run as its preset says is called so, unless the user gives it a label; its
-    numbers are not comparable with print.
+    The numbers of a reduced task are not comparable with print: all those of a reduced preset, and
+    each task that is not run as its preset says. Such a one is called so, unless the user gives it
+    a label.
     """
     preset = resolve({}, config["preset"])
-    labels, reduced = {}, config["reduced"]
+    labels, reduced = {}, []
     for task in tasks_of(config):
         section, original = config[task], preset.get(task, {"label": None})
         labels[task] = section["label"]
@@ -93,12 +94,13 @@ def describe(config):
         if "methods" in section and "methods" in original:  # to leave some out changes none
             kept = {name: original["methods"].get(name) for name in section["methods"]}
             original = original | {"methods": kept}
-        if any(section[name] != original.get(name) for name in deciding) or any(
+        changed = any(section[name] != original.get(name) for name in deciding) or any(
             config[name] != preset[name] for name in ("variants", "precision")
-        ):
-            reduced = True
-            if section["label"] == original["label"]:
-                labels[task] += ", changed from the preset"
+        )
+        if changed and section["label"] == original["label"]:
+            labels[task] += ", changed from the preset"
+        if changed or config["reduced"]:
+            reduced.append(task)
     return labels, reduced
 
 
@@ -144,6 +146,23 @@ def complete_job(job):
     body = {name: value for name, value in job.items() if name not in names}
     schema = _job_schema(job["task"], job["stage"])
     return {name: job[name] for name in names} | _fill(body, schema)
+
+
+def job_differences(then, now):
+    """Return in what two jobs of :func:`training_job` differ, a phrase for each key."""
+    return differences(complete_job(then), complete_job(now)) or differences(then, now)
+
+
+def differences(then, now, prefix=""):
+    """Return the keys in which two nested settings differ, with both values."""
+    found = []
+    for key in sorted(then.keys() | now.keys()):
+        before, after = then.get(key, "not set"), now.get(key, "not set")
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found.append(f"{prefix}{key} was {before}, is {after}")
+    return found
 
 
 def _job_schema(task, stage):

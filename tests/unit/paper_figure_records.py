@@ -13,7 +13,7 @@ from g2lstm.records import write_record
 LAYOUT = {
     "preset": "demo",
     "label": "demo: synthetic sentences & reduced_models",
-    "reduced": True,
+    "reduced": ["de-en", "lm"],
     "corpora": {"de-en": "Made-up German-English, 100 %", "lm": "Penn Treebank"},
 }
 SHAPES = {"baseline": (2.0, 2.0), "sharpened": (1.0, 1.0), "g2": (0.3, 0.1)}

@@ -43,7 +43,7 @@ TABLE_S1 = {column_id: f"{slug}-code" for column_id, slug in TABLE4.items()}
 DEMO = {
     "preset": "demo",
     "label": "demo: synthetic language, reduced model and schedule",
-    "reduced": True,
+    "reduced": ["lm", "de-en", "en-de"],
     "convention": "exact",
     "beam": {"de-en": 5, "en-de": 5},
     "corpora": {
@@ -80,7 +80,7 @@ DEMO = {
 
 def paper_layout():
     layout = copy.deepcopy(DEMO)
-    layout |= {"preset": "paper", "label": "paper: the paper's own scale", "reduced": False}
+    layout |= {"preset": "paper", "label": "paper: the paper's own scale", "reduced": []}
     layout["corpora"] = {task: name for task, (_, name) in PRINTED_CORPORA.items()}
     for slug, rank in (("svd-k16", 128), ("svd-k8", 64), ("svd-k4", 32), ("svd-k2", 16)):
         layout["settings"]["lm"][slug] = {"method": "svd", "k": rank}

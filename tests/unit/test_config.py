@@ -68,7 +68,7 @@ def test_precision_is_part_of_a_job_unless_it_is_float32():
     job = config.training_job(narrow, "lm", "g2", 1, "train")
     assert job["precision"] == config.complete_job(job)["precision"] == "bfloat16"
     labels, reduced = config.describe(narrow)
-    assert reduced
+    assert reduced == config.tasks_of(narrow)
     assert labels["lm"] == "Penn Treebank, changed from the preset"
 
 
@@ -118,7 +118,9 @@ def test_a_changed_task_is_called_so_and_is_not_comparable_with_print():
     labels, reduced = config.describe(config.resolve(user))
     assert labels["de-en"] == "IWSLT14 German-English, changed from the preset"
     assert labels["lm"] == "Penn Treebank"
-    assert reduced
+    assert reduced == ["de-en"]
+    small = config.resolve({"preset": "small", "seeds": [4]})
+    assert config.describe(small)[1] == config.tasks_of(small)
     user["de-en"]["label"] = "IWSLT14 German-English, 10 updates"
     assert config.describe(config.resolve(user))[0]["de-en"] == user["de-en"]["label"]
 

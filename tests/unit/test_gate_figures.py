@@ -81,7 +81,7 @@ def test_tex_escapes_and_says_what_is_shown(tmp_path, paths, drawn):
 
 
 def test_unreduced_preset_is_not_called_incomparable(tmp_path, paths, drawn):
-    layout = {**LAYOUT, "label": "paper: IWSLT14", "reduced": False}
+    layout = {**LAYOUT, "label": "paper: IWSLT14", "reduced": ["lm"]}
     write_histograms(paths, layout, tmp_path / "figure1", DECODER[0], "baseline")
     text = (tmp_path / "figure1.tex").read_text()
     assert "Preset paper: IWSLT14." in text

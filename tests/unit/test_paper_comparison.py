@@ -42,6 +42,7 @@ def test_a_reduced_preset_says_that_it_is_not_comparable(tmp_path):
     records = printed_evaluations(PRINTED)
     assert "not comparable with print" in compare(tmp_path, records)
     assert "not comparable" not in compare(tmp_path, records, paper_layout())
+    assert "Reduced: de-en. " in compare(tmp_path, records, paper_layout() | {"reduced": ["de-en"]})
 
 
 def test_cells_without_runs_are_listed_as_not_run(tmp_path):

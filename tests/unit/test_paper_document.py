@@ -7,7 +7,7 @@ import pytest
 from g2lstm.errors import UserError
 from g2lstm.paper.document import write_document
 
-LAYOUT = {"label": "demo: 100% synthetic", "reduced": True}
+LAYOUT = {"label": "demo: 100% synthetic", "reduced": ["lm"], "corpora": {"lm": "synthetic"}}
 
 
 @pytest.fixture

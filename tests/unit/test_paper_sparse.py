@@ -28,7 +28,7 @@ BEST = {  # model of the best test value in print
 LAYOUT = {
     "preset": "paper",
     "label": "paper",
-    "reduced": False,
+    "reduced": [],
     "convention": "exact",
     "beam": {},
     "corpora": {TASK: "Penn Treebank"},
@@ -181,6 +181,21 @@ def test_a_method_that_was_not_run_is_a_row_without_numbers(tmp_path):
         "Original", *(f"Bayes {levels} (not run)" for levels in ("W", "W+N", "W+G+N"))
     ]  # fmt: skip
     assert {cell.text for cell in words.rows[1][1:]} == {MISSING}
+
+
+def test_a_table_names_the_one_task_that_is_not_comparable_with_print(tmp_path):
+    summary = aggregate(write_records(tmp_path, both()[:3]))
+    layout = LAYOUT | {"corpora": {TASK: "Penn Treebank", "imdb": "IMDb, 20 of 800 epochs"}}
+    expected = {(): "paper", ("imdb",): "paper; not comparable with print: imdb"}
+    expected["imdb", TASK] = "paper; not comparable with print"
+    for reduced, scale in expected.items():
+        table = build_table(
+            "sparse_bayes", summary, PRINTED["table2"], layout | {"reduced": reduced}
+        )
+        assert table.scale == scale
+        assert f"Preset {scale}." in table.caption
+    layout |= {"reduced": ["imdb"]}
+    assert build_table("sparse_pruning", summary, PRINTED["table1"], layout).scale == "paper"
 
 
 def left(**facts):

@@ -254,6 +254,13 @@ def trainings(wildcards):
     return [run.record for run in plan.runs(settings(wildcards.preset), wildcards.task)]
 
 
+def training_jobs(wildcards):
+    """Return all that decides the results of these runs, as a JSON list in the same order."""
+    config = settings(wildcards.preset)
+    runs = plan.runs(config, wildcards.task)
+    return canonical_json([g2config.training_job(config, *run[1:]) for run in runs])
+
+
 def summaries(tasks, file="summary"):
     """Return the function that gives the summaries of ``tasks``, or another file beside them."""
     return lambda wildcards: expand(

@@ -13,11 +13,13 @@ rule aggregate:
     localrule: True
     conda:
         "../../envs/paper.yaml"
+    params:
+        jobs=training_jobs,
     message:
         "collect the records of {wildcards.task} ({wildcards.preset})"
     shell:
         "python -m g2lstm aggregate --records {input.records} --trainings {input.trainings}"
-        " --summary {output.summary} --provenance {output.provenance} &> {log}"
+        " --jobs {params.jobs:q} --summary {output.summary} --provenance {output.provenance} &> {log}"
 
 
 rule table:

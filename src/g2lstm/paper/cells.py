@@ -4,8 +4,8 @@ One declarative entry of ``TABLES`` per table. Row and column ids of Tables 1 to
 ``resources/published.yaml``; Tables S1 to S3 are ours. A cell's runs are the summary rows that
 match the selectors of its row and of its column; a further table needs one more entry here.
 
-The layout, given by the preset, is a dictionary: ``preset``, ``label``, ``reduced`` (true: not the
-paper's corpora, models and schedules), ``convention`` (of perplexity: ``exact`` or
+The layout, given by the preset, is a dictionary: ``preset``, ``label``, ``reduced`` (tasks that are
+not run with the paper's corpora, models and schedules), ``convention`` (of perplexity: ``exact`` or
 ``as_published``), ``beam`` (task of translation -> width), ``corpora`` (task -> corpus,
 then after a comma size and schedule; headers show the corpus alone),
 ``settings`` (task -> slug -> method and parameters) and ``tables`` (table id -> column id -> slug;
@@ -98,9 +98,26 @@ def tables_of(paper):
     return {printed: name for printed, name in found.items() if not printed.startswith("tableS")}
 
 
-def scale(layout):
-    """Return what the numbers of a preset are, as it stands beside each of them."""
-    return layout["label"] + ("; not comparable with print" if layout["reduced"] else "")
+def paper_tasks(paper):
+    """Return the tasks that the tables of a paper are about, in the order of the tables."""
+    return [
+        *dict.fromkeys(task for name in tables_of(paper).values() for task in TABLES[name].tasks)
+    ]
+
+
+def reduced_tasks(layout, tasks):
+    """Return those of some tasks whose numbers are not comparable with print."""
+    return [task for task in tasks if task in layout["reduced"]]
+
+
+def scale(layout, tasks):
+    """Return what the numbers of some tasks of a preset are, as it stands beside each of them."""
+    reduced = reduced_tasks(layout, tasks)
+    if not reduced:
+        return layout["label"]
+    some = len(reduced) < sum(task in layout["corpora"] for task in tasks)
+    which = f": {', '.join(reduced)}" if some else ""
+    return f"{layout['label']}; not comparable with print{which}"
 
 
 def corpora_text(layout, tasks):

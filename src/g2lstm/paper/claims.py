@@ -10,7 +10,9 @@ from g2lstm.paper.cells import (
     TABLES,
     corpora_text,
     measured_cells,
+    paper_tasks,
     printed_value,
+    reduced_tasks,
     resolve_columns,
     tables_of,
 )
@@ -155,22 +157,17 @@ def _merge(mean, seeds):
     return Verdict(UNDECIDED, mean.numbers) if len(decided) > 1 else mean
 
 
-def _tasks(paper):
-    """Return the tasks that the tables of a paper are about."""
-    return dict.fromkeys(task for name in tables_of(paper).values() for task in TABLES[name].tasks)
-
-
 def _header(layout, paper):
     lines = [
         "# Claims of the paper",
         f"Preset: **{markdown_escape(layout['label'])}**.",
     ]
-    if corpora := corpora_text(layout, _tasks(paper)):
+    if corpora := corpora_text(layout, paper_tasks(paper)):
         lines.append(f"Data: {markdown_escape(corpora)}.")
-    if layout["reduced"]:
+    if reduced := reduced_tasks(layout, paper_tasks(paper)):
         lines.append(
-            "This preset is reduced: **its numbers are not comparable with print**. A claim that "
-            "holds or fails here says nothing about the paper's own scale."
+            f"Reduced: {', '.join(reduced)}; **these numbers are not comparable with print**. A "
+            "claim that holds or fails on them says nothing about the paper's own scale."
         )
     gates_note = GATES_NOTE if paper == PAPER else ""
     lines.append(

@@ -9,7 +9,9 @@ from g2lstm.paper.cells import (
     difference_text,
     measured_cells,
     number_text,
+    paper_tasks,
     printed_value,
+    reduced_tasks,
     resolve_columns,
     tables_of,
 )
@@ -42,11 +44,11 @@ def _header(layout, paper):
         "# Comparison with print",
         f"Preset: **{markdown_escape(layout['label'])}**.",
     ]
-    if layout["reduced"]:
+    if reduced := reduced_tasks(layout, paper_tasks(paper)):
         lines.append(
-            "This preset is reduced: corpus, model or schedule differ from the paper's, so **its "
-            "numbers are not comparable with print**. The differences below show only that every "
-            "cell is made, not how well the paper is reproduced."
+            f"Reduced: {', '.join(reduced)}. Corpus, model or schedule differ from the paper's, "
+            "so **these numbers are not comparable with print**. Their differences below show only "
+            "that every cell is made, not how well the paper is reproduced."
         )
     averages = {
         "exact": "over all predicted words",

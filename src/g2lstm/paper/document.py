@@ -39,7 +39,7 @@ def write_document(files, layout, output):
         floats = [path.name for path in names if path.suffix == ".tex"]
         curves = [p.name for p in names if p.suffix == ".pdf" and f"{p.stem}.tex" not in floats]
         text = template("paper.tex.j2", latex_escape).render(
-            scale=scale(layout), files=floats, curves=curves
+            scale=scale(layout, layout["corpora"]), files=floats, curves=curves
         )
         write_text(Path(folder) / "paper.tex", text)
         _compile(engine, folder)

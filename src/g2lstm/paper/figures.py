@@ -37,7 +37,8 @@ def write_learning_curve(record_paths, layout, stem):
     _require_one_run(records)
     for suffix in (".png", ".pdf"):
         with plt.rc_context(STYLE):
-            label = f"{layout['corpora'][records[0]['task']]}; {scale(layout)}"
+            task = records[0]["task"]
+            label = f"{layout['corpora'][task]}; {scale(layout, [task])}"
             save(_learning_curve(records, label), f"{stem}{suffix}")
 
 
@@ -146,7 +147,7 @@ def _write_setting_curve(table_id, parameter, xlabel, summary_paths, layout, ste
     for suffix in (".png", ".pdf"):
         with plt.rc_context(STYLE):
             figure = _setting_curve(cells, settings, xlabel, ranks=parameter == "k")
-            _title(figure.axes[0], scale(layout))
+            _title(figure.axes[0], scale(layout, ["lm"]))
             save(figure, f"{stem}{suffix}")
 
 

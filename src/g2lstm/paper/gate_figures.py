@@ -66,15 +66,15 @@ def write_histograms(record_paths, layout, stem, layer, variant):
     require_variant(variant, records)
     densities = {name: _both_gates(records, name, layer) for name in records}
     highest = max(density.density.max() for both in densities.values() for density in both)
-    drawn = densities[variant]
+    drawn, about = densities[variant], _scale(records, layout)
     caption = (
         f"Input and forget gates of one layer, after Figures 1 and 3 of Li et al. (2018). "
         f"{layer_title(layer)}; {LINES[variant][0]}. {_counted(drawn, 'panel')} All variants have "
         f"the same vertical axis. {histogram_source({variant: records[variant]}, layout)}"
     )
     write_figure(
-        lambda: _histograms(drawn, 1.05 * highest, layout),
-        *(stem, caption, _numbers(drawn, layout), layout),
+        lambda: _histograms(drawn, 1.05 * highest, about),
+        *(stem, caption, _numbers(drawn, about), layout),
     )
 
 
@@ -95,10 +95,10 @@ def write_layer_histograms(record_paths, layout, stem, part):
         f"Input and forget gates of every layer and variant. {_counted(drawn, 'histogram')} "
         f"{histogram_source(records, layout)}"
     )
-    wide = len(layers) > 2
+    wide, about = len(layers) > 2, _scale(records, layout)
     write_figure(
-        lambda: _layer_histograms(drawn, layers, wide, layout),
-        *(stem, caption, _numbers(drawn, layout), layout, wide),
+        lambda: _layer_histograms(drawn, layers, wide, about),
+        *(stem, caption, _numbers(drawn, about), layout, wide),
     )
 
 
@@ -153,11 +153,19 @@ def source(records, layout, text):
 
     ``text`` says on which part of the corpus the gates were read.
     """
-    task = next(iter(records.values()))[0]["task"]
     seeds = _range(len(found) for found in records.values())
     averaged = "One seed." if seeds == "1" else f"Mean over {seeds} seeds."
-    data = f"Data: {layout['corpora'][task]}; gates read on {text}, without noise."
-    return f"{data} Preset {scale(layout)}. {averaged}"
+    data = f"Data: {layout['corpora'][_task(records)]}; gates read on {text}, without noise."
+    return f"{data} Preset {_scale(records, layout)}. {averaged}"
+
+
+def _task(records):
+    """Return the task of variant -> gate records."""
+    return next(iter(records.values()))[0]["task"]
+
+
+def _scale(records, layout):
+    return scale(layout, [_task(records)])
 
 
 def write_figure(draw, stem, caption, numbers, layout, wide=False):
@@ -208,12 +216,12 @@ def _both_gates(records, variant, layer):
     return densities
 
 
-def _numbers(densities, layout):
+def _numbers(densities, about):
     """Return the rows of the CSV file: one for each bin of each histogram."""
     names = ("variant", "layer", "gate", "seeds", "elements", "mean")
     rows = []
     for drawn in densities:
-        common = {"Preset": scale(layout)} | {name: getattr(drawn, name) for name in names}
+        common = {"Preset": about} | {name: getattr(drawn, name) for name in names}
         bins = zip(drawn.edges[:-1], drawn.edges[1:], drawn.shares, drawn.density, strict=True)
         rows += [
             common | dict(zip(("low", "high", "share", "density"), map(float, one), strict=True))
@@ -237,7 +245,7 @@ def _gate_axis(axes):
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
 
 
-def _histograms(densities, top, layout):
+def _histograms(densities, top, about):
     """Draw the histograms of the two gates side by side on one vertical axis from 0 to ``top``."""
     size = (COLUMN_WIDTH, 1.95)
     figure, panels = plt.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
@@ -249,11 +257,11 @@ def _histograms(densities, top, layout):
         axes.set_title(f"{GATES[drawn.gate]}, mean {drawn.mean:.2f}", fontsize=8)
     panels[0].set(ylabel="Density", ylim=(0, top))
     name, layer = LINES[densities[0].variant][0], layer_title(densities[0].layer)
-    figure_title(figure, f"{layer}, {name}; {scale(layout)}", COLUMN_WIDTH)
+    figure_title(figure, f"{layer}, {name}; {about}", COLUMN_WIDTH)
     return figure
 
 
-def _layer_histograms(densities, layers, wide, layout):
+def _layer_histograms(densities, layers, wide, about):
     """Draw small multiples: a row for each gate, a column for each layer, a line a variant."""
     width = PAGE_WIDTH if wide else COLUMN_WIDTH
     grid = {"sharex": True, "sharey": True, "squeeze": False, "layout": "constrained"}
@@ -271,6 +279,6 @@ def _layer_histograms(densities, layers, wide, layout):
     for axes in panels[-1]:
         _gate_axis(axes)
     panels[0, 0].set_ylim(0, None)
-    figure_title(figure, scale(layout), width)
+    figure_title(figure, about, width)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

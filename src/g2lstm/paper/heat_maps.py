@@ -54,14 +54,15 @@ def write_heat_maps(record_paths, layout, stem, sentences):
         "16 words, evenly spaced ones in the order of the corpus. "
         f"{source(compared, layout, 'the test split')}"
     )
+    about = scale(layout, [records["g2"][0]["task"]])
     numbers = [
-        {"Preset": scale(layout), "sentence": i, "position": position, "word": word}
+        {"Preset": about, "sentence": i, "position": position, "word": word}
         | {"variant": variant, "gate": gate, "value": float(value)}
         for i, (words, cells) in zip(chosen, maps, strict=True)
         for (variant, gate), row in zip(ROWS, cells, strict=True)
         for position, (word, value) in enumerate(zip(words, row, strict=True))
     ]
-    write_figure(lambda: _heat_maps(maps, layout), stem, caption, numbers, layout, wide=True)
+    write_figure(lambda: _heat_maps(maps, about), stem, caption, numbers, layout, wide=True)
 
 
 def _read_words(records):
@@ -85,7 +86,7 @@ def _mean(values, row, sentence):
     return np.mean([seed[sentence] for seed in values[row]], axis=0)
 
 
-def _heat_maps(maps, layout):
+def _heat_maps(maps, about):
     """Draw the sentences below each other, with the colour scale at the bottom."""
     cell = min(_widest_cell(words) for words, _ in maps)
     heights = [_words_height(words) + len(ROWS) * CELL_HEIGHT for words, _ in maps]
@@ -104,7 +105,7 @@ def _heat_maps(maps, layout):
     bar.ax.tick_params(length=2, pad=1.5, labelsize=6.5)
     bar.outline.set_visible(False)
     figure.text(0.01, 0.26 / height, "Mean gate value", fontsize=7, va="center")
-    figure_title(figure, scale(layout), PAGE_WIDTH)
+    figure_title(figure, about, PAGE_WIDTH)
     return figure
 
 

@@ -38,6 +38,7 @@ def write_gate_maps(record_paths, layout, stem, seed=0):
     draw = np.random.default_rng(seed)
     chosen = [_choose(layer, draw) for _, _, layer in panels]
     method = SPARSE_LINES[records[0]["variant"]][0]
+    about = f"{method}. {_scale(records, layout)}"
     numbers = [
         {
             "task": task, "layer": number, "neuron": int(neuron), "gate": gate,
@@ -54,9 +55,7 @@ def write_gate_maps(record_paths, layout, stem, seed=0):
         f"gate depends on something. Empty: it is constant, with its value. At most {SHOWN} "
         f"neurons of a layer, chosen at random. {_source(records, layout)}"
     )
-    write_figure(
-        lambda: _maps(panels, chosen, layout, method), stem, caption, numbers, layout, wide=True
-    )
+    write_figure(lambda: _maps(panels, chosen, about), stem, caption, numbers, layout, wide=True)
 
 
 def _choose(layer, draw):
@@ -67,10 +66,14 @@ def _choose(layer, draw):
 
 def _source(records, layout):
     tasks = [record["task"] for record in records]
-    return f"Data: {corpora_text(layout, tasks)}. Preset {scale(layout)}."
+    return f"Data: {corpora_text(layout, tasks)}. Preset {_scale(records, layout)}."
 
 
-def _maps(panels, chosen, layout, method):
+def _scale(records, layout):
+    return scale(layout, [record["task"] for record in records])
+
+
+def _maps(panels, chosen, about):
     """Draw one panel for each layer, side by side."""
     rows = max(map(len, chosen))
     width = min(PAGE_WIDTH, 0.4 + 1.35 * len(panels))
@@ -81,7 +84,7 @@ def _maps(panels, chosen, layout, method):
         _map(ax, layer, neurons, rows)
         left = len(layer["live"])
         ax.set_title(f"{task}\nlayer {number}: {left} neurons", fontsize=7)
-    figure_title(figure, f"{method}. {scale(layout)}", width)
+    figure_title(figure, about, width)
     return figure
 
 
@@ -128,10 +131,11 @@ def write_gradient_lags(record_paths, layout, stem):
         f"{windows} windows of the validation data; each line is divided by its value at lag 0. "
         f"Colours: which gates of the neuron are not constant. {_source(records, layout)}"
     )
-    write_figure(lambda: _lags(records, layout, method), stem, caption, numbers, layout)
+    about = f"{method}. {_scale(records, layout)}"
+    write_figure(lambda: _lags(records, about), stem, caption, numbers, layout)
 
 
-def _lags(records, layout, method):
+def _lags(records, about):
     width = COLUMN_WIDTH if len(records) == 1 else PAGE_WIDTH
     figure, axes = plt.subplots(
         1, len(records), figsize=(width, 2.3), squeeze=False, layout="constrained"
@@ -145,5 +149,5 @@ def _lags(records, layout, method):
         ax.set(title=record["task"], xlim=(0, len(record["norms"][0]) - 1), ylim=(1e-6, 30))
     handles = [plt.Line2D([], [], color=colour) for colour in FEW_COLOURS.values()]
     axes[0, 0].legend(handles, NAMES.values(), loc="upper right", title="not constant")
-    figure_title(figure, f"{method}. {scale(layout)}", width)
+    figure_title(figure, about, width)
     return figure

@@ -78,7 +78,7 @@ def build_table(table_id, summary, published, layout):
         groups.insert(0, _literature_group(spec, published, columns, quoted))
     caption = _caption(table_id, layout, columns, cells)
     return Table(
-        scale=scale(layout),
+        scale=scale(layout, spec.tasks),
         caption=" ".join([*caption, *_literature_notes(groups, quoted, left_out)]),
         label=f"{layout['preset']}-{table_id}",
         header=(("Model", ""), *(_header_lines(column.title) for column in columns.values())),
@@ -264,7 +264,7 @@ def _caption(table_id, layout, columns, cells):
     source = f"Table {number} of Li et al., 2018" if number.isdigit() else spec.source
     printed = f" ({source})" if source else ""
     ranked = any(column.ranked for column in columns.values())
-    sentences = [f"{spec.title}{printed}.", f"Preset {scale(layout)}."]
+    sentences = [f"{spec.title}{printed}.", f"Preset {scale(layout, spec.tasks)}."]
     if corpora := corpora_text(layout, spec.tasks):
         sentences.append(f"Data: {corpora}.")
     if spec.select.get("mode") == BEAM:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from g2lstm import plan
-from g2lstm.config import complete_job, tasks_of, training_job
+from g2lstm.config import complete_job, differences, job_differences, tasks_of, training_job
 from g2lstm.errors import UserError
 from g2lstm.hashes import FileHashes
 from g2lstm.locks import held
@@ -113,7 +113,7 @@ class Survey:
             return [f"{run.record}: not the record of this run; delete it and run again"]
         reasons = []
         if then != job:
-            reasons += differences(complete_job(then), complete_job(job)) or differences(then, job)
+            reasons += job_differences(then, job)
         if record.get("version", STAGE_VERSION[run.task]) != STAGE_VERSION[run.task]:
             reasons.append(
                 f"the training code was version {record['version']}, is {STAGE_VERSION[run.task]}"
@@ -181,15 +181,3 @@ class Survey:
 def differ(then, now):
     """Return whether two hashes differ; one that is not known does not."""
     return None not in (then, now) and then != now
-
-
-def differences(then, now, prefix=""):
-    """Return the keys in which two nested settings differ, with both values."""
-    found = []
-    for key in sorted(then.keys() | now.keys()):
-        before, after = then.get(key, "not set"), now.get(key, "not set")
-        if isinstance(before, dict) and isinstance(after, dict):
-            found += differences(before, after, f"{prefix}{key}.")
-        elif before != after:
-            found.append(f"{prefix}{key} was {before}, is {after}")
-    return found
