@@ -18,7 +18,7 @@ from g2lstm.sparsify.structure import GATES
 SHOWN = 15  # neurons of a layer at most
 ROW = 0.16  # inches
 FEW_COLOURS = {"ifgo": "#0072B2", "o": "#D55E00", "other": "#999999"}
-NAMES = {"ifgo": "all four gates", "o": "the output gate alone", "other": "other gates"}
+NAMES = {"ifgo": "all four gates live", "o": "the output gate alone", "other": "others"}
 
 
 def write_gate_maps(record_paths, layout, stem, seed=0):
@@ -128,7 +128,7 @@ def write_gradient_lags(record_paths, layout, stem):
     caption = (
         f"Norm of the gradient of each neuron of the last layer with respect to the layer's input, "
         f"over the lag in steps, after Figure 5 of Lobacheva et al. (2020). {method}; mean over "
-        f"{windows} windows of the validation data; each line is divided by its value at lag 0. "
+        f"{windows} windows of the validation data; each line is divided by its largest value. "
         f"Colours: which gates of the neuron are not constant. {_source(records, layout)}"
     )
     about = f"{method}. {_scale(records, layout)}"
@@ -142,12 +142,13 @@ def _lags(records, about):
     )
     for ax, record in zip(axes[0], records, strict=True):
         for live, norms in zip(record["live"], record["norms"], strict=True):
-            relative = np.array(norms) / max(norms[0], 1e-30)
+            # Not by lag 0: a neuron that reads other neurons alone does not see the input there.
+            relative = np.array(norms) / (max(norms) or 1.0)
             colour = FEW_COLOURS.get(live, FEW_COLOURS["other"])
             ax.plot(relative, color=colour, lw=0.5, alpha=0.6, zorder=2 + (live in FEW_COLOURS))
-        ax.set(xlabel="Lag (steps)", ylabel="Gradient norm, relative to lag 0", yscale="log")
-        ax.set(title=record["task"], xlim=(0, len(record["norms"][0]) - 1), ylim=(1e-6, 30))
+        ax.set(xlabel="Lag (steps)", ylabel="Gradient norm, relative", yscale="log")
+        ax.set(title=record["task"], xlim=(0, len(record["norms"][0]) - 1), ylim=(1e-6, 2))
     handles = [plt.Line2D([], [], color=colour) for colour in FEW_COLOURS.values()]
-    axes[0, 0].legend(handles, NAMES.values(), loc="upper right", title="not constant")
+    figure.legend(handles, NAMES.values(), loc="outside lower center", ncols=3)
     figure_title(figure, about, width)
     return figure
