@@ -65,13 +65,13 @@ def train(
         torch.manual_seed(int(digest([job["seed"], job["stage"]])[:8], 16))
         training = _training(job, corpus, folder, chosen, initial)
         budget = None if time_budget is None else 60 * time_budget
-        loop.run(training, folder, 60 * checkpoint_minutes, budget)
+        earlier = loop.run(training, folder, 60 * checkpoint_minutes, budget)
         _publish(folder, model)
     facts = {"data": hashes, "version": version, "sha256": file_sha256(model)}
     write_record(record, {**labels, **_summary(job, training), **facts})
     write_provenance(
-        record, started, kernel=training.kernel, kernel_milliseconds=training.kernel_times,
-        **device.facts(chosen),
+        record, started - earlier, kernel=training.kernel,
+        kernel_milliseconds=training.kernel_times, **device.facts(chosen),
     )  # fmt: skip
 
 

@@ -220,6 +220,19 @@ def test_nan_stops_with_one_line_and_keeps_the_last_good_checkpoint(corpus, tmp_
     assert all(value.isfinite().all() for value in tensors.values())
 
 
+def test_the_seconds_of_earlier_processes_are_kept(corpus, tmp_path):
+    def go_on(**budget):
+        return loop.run(
+            LMTraining(job(), corpus, tmp_path, torch.device("cpu")), tmp_path, 3600, **budget
+        )
+
+    with pytest.raises(loop.Interrupted):
+        go_on(time_budget=0.0)
+    saved = checkpoint.load(tmp_path)[1]["seconds"]
+    assert go_on() == saved > 0
+    assert go_on() > saved
+
+
 def test_a_run_killed_before_its_first_checkpoint_leaves_no_trace_in_the_history(corpus, tmp_path):
     for _ in range(2):
         torch.manual_seed(1)

@@ -46,15 +46,17 @@ def run(training, folder, interval, time_budget=None):
     ``training`` has ``finished``, ``start()``, ``step()``, ``state() -> (tensors, meta)``,
     ``restore(tensors, meta)`` and ``progress``. A checkpoint is written every ``interval``
     seconds, when the run ends, and on SIGTERM, SIGINT or ``time_budget`` seconds after the start,
-    in which case :class:`Interrupted` is raised.
+    in which case :class:`Interrupted` is raised. Returns the seconds that the run took in earlier
+    processes, up to the checkpoint.
     """
-    folder = Path(folder)
+    folder, began, earlier = Path(folder), time.monotonic(), 0.0
     with StopRequest(time_budget) as stop:
         saved = checkpoint.load(folder)
         if saved is None:
             training.start()
         else:
             training.restore(*saved)
+            earlier = saved[1].get("seconds", 0.0)
             print(f"resumed from {folder}: {training.progress}", file=sys.stderr, flush=True)
         last = time.monotonic()
         while not training.finished:
@@ -62,7 +64,9 @@ def run(training, folder, interval, time_budget=None):
             asked = bool(stop)
             due = time.monotonic() - last > interval
             if asked or due or training.finished:
-                checkpoint.save(folder, *training.state())
+                tensors, meta = training.state()
                 last = time.monotonic()
+                checkpoint.save(folder, tensors, {**meta, "seconds": earlier + last - began})
             if asked and not training.finished:
                 raise Interrupted(f"{stop.reason}: stopped and saved at {training.progress}")
+    return earlier
