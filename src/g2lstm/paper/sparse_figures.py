@@ -145,6 +145,7 @@ def _lags(records, about):
             # Not by lag 0: a neuron that reads other neurons alone does not see the input there.
             relative = np.array(norms) / (max(norms) or 1.0)
             colour = FEW_COLOURS.get(live, FEW_COLOURS["other"])
+            relative[relative == 0.0] = np.nan  # no place on the axis
             ax.plot(relative, color=colour, lw=0.5, alpha=0.6, zorder=2 + (live in FEW_COLOURS))
         ax.set(xlabel="Lag (steps)", ylabel="Gradient norm, relative", yscale="log")
         ax.set(title=record["task"], xlim=(0, len(record["norms"][0]) - 1), ylim=(1e-6, 2))
