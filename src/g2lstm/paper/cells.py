@@ -100,9 +100,8 @@ def tables_of(paper):
 
 def paper_tasks(paper):
     """Return the tasks that the tables of a paper are about, in the order of the tables."""
-    return [
-        *dict.fromkeys(task for name in tables_of(paper).values() for task in TABLES[name].tasks)
-    ]
+    specs = (TABLES[name] for name in tables_of(paper).values())
+    return list(dict.fromkeys(task for spec in specs for task in spec.tasks))
 
 
 def reduced_tasks(layout, tasks):
@@ -112,12 +111,10 @@ def reduced_tasks(layout, tasks):
 
 def scale(layout, tasks):
     """Return what the numbers of some tasks of a preset are, as it stands beside each of them."""
-    reduced = reduced_tasks(layout, tasks)
-    if not reduced:
-        return layout["label"]
+    reduced, label = reduced_tasks(layout, tasks), layout["label"]
     some = len(reduced) < sum(task in layout["corpora"] for task in tasks)
     which = f": {', '.join(reduced)}" if some else ""
-    return f"{layout['label']}; not comparable with print{which}"
+    return f"{label}; not comparable with print{which}" if reduced else label
 
 
 def corpora_text(layout, tasks):
