@@ -149,7 +149,14 @@ def complete_job(job):
 
 
 def job_differences(then, now):
-    """Return in what two jobs of :func:`training_job` differ, a phrase for each key."""
+    """Return in what two jobs of :func:`training_job` differ, a phrase for each key.
+
+    Of jobs of other tasks or stages, or of none (an empty dictionary), only these are compared.
+    """
+    names = ("task", "stage")
+    kinds = [{name: job[name] for name in names if name in job} for job in (then, now)]
+    if kinds[0] != kinds[1]:
+        return differences(*kinds)
     return differences(complete_job(then), complete_job(now)) or differences(then, now)
 
 

@@ -128,6 +128,9 @@ def test_trainings_of_other_settings_than_today_s_are_refused(tmp_path):
         require_jobs([path], [job | {"model": {"hidden": 650}}])
     with pytest.raises(UserError, match="seed was 1, is 2"):
         require_jobs([path], [job | {"seed": 2}])
+    (path,) = write_records(tmp_path, [training() | {"job": {}}])
+    with pytest.raises(UserError, match=r"stage was not set, is .*, task was not set, is lm"):
+        require_jobs([path], [job])
 
 
 def test_nothing_to_aggregate_is_refused():

@@ -35,10 +35,10 @@ def write_learning_curve(record_paths, layout, stem):
         (read_record(path) for path in record_paths), key=lambda record: record["stage"] != "train"
     )
     _require_one_run(records)
+    task = records[0]["task"]
+    label = f"{layout['corpora'][task]}; {scale(layout, [task])}"
     for suffix in (".png", ".pdf"):
         with plt.rc_context(STYLE):
-            task = records[0]["task"]
-            label = f"{layout['corpora'][task]}; {scale(layout, [task])}"
             save(_learning_curve(records, label), f"{stem}{suffix}")
 
 

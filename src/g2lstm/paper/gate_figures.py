@@ -66,7 +66,7 @@ def write_histograms(record_paths, layout, stem, layer, variant):
     require_variant(variant, records)
     densities = {name: _both_gates(records, name, layer) for name in records}
     highest = max(density.density.max() for both in densities.values() for density in both)
-    drawn, about = densities[variant], _scale(records, layout)
+    drawn, about = densities[variant], scale_of(records, layout)
     caption = (
         f"Input and forget gates of one layer, after Figures 1 and 3 of Li et al. (2018). "
         f"{layer_title(layer)}; {LINES[variant][0]}. {_counted(drawn, 'panel')} All variants have "
@@ -95,7 +95,7 @@ def write_layer_histograms(record_paths, layout, stem, part):
         f"Input and forget gates of every layer and variant. {_counted(drawn, 'histogram')} "
         f"{histogram_source(records, layout)}"
     )
-    wide, about = len(layers) > 2, _scale(records, layout)
+    wide, about = len(layers) > 2, scale_of(records, layout)
     write_figure(
         lambda: _layer_histograms(drawn, layers, wide, about),
         *(stem, caption, _numbers(drawn, about), layout, wide),
@@ -156,7 +156,7 @@ def source(records, layout, text):
     seeds = _range(len(found) for found in records.values())
     averaged = "One seed." if seeds == "1" else f"Mean over {seeds} seeds."
     data = f"Data: {layout['corpora'][_task(records)]}; gates read on {text}, without noise."
-    return f"{data} Preset {_scale(records, layout)}. {averaged}"
+    return f"{data} Preset {scale_of(records, layout)}. {averaged}"
 
 
 def _task(records):
@@ -164,7 +164,8 @@ def _task(records):
     return next(iter(records.values()))[0]["task"]
 
 
-def _scale(records, layout):
+def scale_of(records, layout):
+    """Return what the numbers of variant -> gate records are, as it stands beside each of them."""
     return scale(layout, [_task(records)])
 
 

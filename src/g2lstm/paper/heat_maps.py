@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from g2lstm.errors import UserError
-from g2lstm.paper.cells import scale
 from g2lstm.paper.drawing import SIZE, text_width
 from g2lstm.paper.gate_figures import (
     PAGE_WIDTH,
@@ -18,6 +17,7 @@ from g2lstm.paper.gate_figures import (
     layer_title,
     read_gate_records,
     require_variant,
+    scale_of,
     source,
     write_figure,
 )
@@ -54,7 +54,7 @@ def write_heat_maps(record_paths, layout, stem, sentences):
         "16 words, evenly spaced ones in the order of the corpus. "
         f"{source(compared, layout, 'the test split')}"
     )
-    about = scale(layout, [records["g2"][0]["task"]])
+    about = scale_of(records, layout)
     numbers = [
         {"Preset": about, "sentence": i, "position": position, "word": word}
         | {"variant": variant, "gate": gate, "value": float(value)}
