@@ -148,7 +148,8 @@ def test_a_setting_of_another_method_is_refused(tmp_path, summary):
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(14.0, 97.0), (11.0, 50.0), (40.0, 90.0), (5.0, 900.0), (8.0, 9.0)]
+    ("low", "high"),
+    [(14.0, 97.0), (11.0, 50.0), (40.0, 90.0), (5.0, 900.0), (8.0, 9.0), (1.1, 1.9)],
 )
 def test_labels_of_a_logarithmic_axis_do_not_overprint(low, high):
     figure, axes = plt.subplots(figsize=(3.4, 2.2))

@@ -120,11 +120,10 @@ def _label_log_axis(axis, low, high):
         steps = (1, 2, 5)
     else:  # 80, 90 and 100 would stand on each other where there is room for more than 4 times low
         steps = (1, 1.5, 2, 3, 5, 7) if ratio > 4 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
-    if ratio < 1.6:
-        axis.set_major_locator(MaxNLocator(5))
-    else:
-        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        axis.set_major_locator(FixedLocator([step * 10**n for n in decades for step in steps]))
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10**n for n in decades for step in steps]
+    few = sum(low <= tick <= high for tick in ticks) < 3  # 1.1 to 1.9 has but one
+    axis.set_major_locator(MaxNLocator(5) if ratio < 1.6 or few else FixedLocator(ticks))
     axis.set_minor_locator(FixedLocator([]))
     axis.set_major_formatter(ScalarFormatter())
     axis.set_minor_formatter(NullFormatter())
