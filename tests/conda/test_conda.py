@@ -29,15 +29,17 @@ TRANSLATION = {
     "evaluation": {"bootstrap": 100},
     "gates": {"pairs": 20},
 }
+WORDS = {"tokens": {"train": 12_000, "valid": 2_000, "test": 2_000}}
 # All rules of the demo, with little to do.
 SETTINGS = {
     "kernel": "pytorch",  # a compiler is conda's affair
-    "lm": {
-        "synthetic": {"tokens": {"train": 12_000, "valid": 2_000, "test": 2_000}},
-        "train": {"epochs": 2, "average_after": 1},
-    },
+    "lm": {"synthetic": WORDS, "train": {"epochs": 2, "average_after": 1}},
     "de-en": TRANSLATION,
     "en-de": TRANSLATION,
+    "word-ptb-small": {"synthetic": WORDS},
+    "word-ptb-rhn": {"synthetic": WORDS},
+    "char-ptb": {"synthetic": {"tokens": {"train": 2_000, "valid": 1_000, "test": 1_000}}},
+    "imdb": {"synthetic": {"texts": {"train": 400, "test": 200}}},
 }
 VERBS = {
     "data": {"fetch", "prepare", "prepare-translation"},
