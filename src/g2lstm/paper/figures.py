@@ -18,8 +18,9 @@ from g2lstm.paper.style import COLUMN_WIDTH, LINES, SPARSE_LINES, STYLE, save
 from g2lstm.records import read_record
 from g2lstm.tasks import SPARSE, TRANSLATION
 
+OF_KIND = {"characters": "characters", "text": "classes"}
 UNITS = dict.fromkeys(TRANSLATION, "sub-words") | {  # of a task's perplexity, where not words
-    task: kind for task, kind in SPARSE.items() if kind == "characters"
+    task: OF_KIND[kind] for task, kind in SPARSE.items() if kind in OF_KIND
 }
 
 
@@ -27,7 +28,8 @@ def write_learning_curve(record_paths, layout, stem):
     """Write training and validation perplexity over the epochs of one run, as PNG and PDF.
 
     Perplexity is that of words for language models, of sub-words for translation, and of characters
-    for the model of these: 2 to the power of their bits per character.
+    for the model of these: 2 to the power of their bits per character; that of classes, for a
+    classifier of texts, is the exponential of its loss.
     ``record_paths`` are the run's ``training`` records: the first stage, and the finetuning if it
     was done, in any order. Raises UserError when they belong to several runs.
     """

@@ -13,7 +13,7 @@ LOBACHEVA, WEN = "lobacheva2020", "iss2018"
 SOURCES = {LOBACHEVA: "Lobacheva et al., 2020", WEN: "Wen et al., 2018"}
 TIMES = "\N{MULTIPLICATION SIGN}"
 NOTE = (
-    "Compression: all weights of matrices over those that are not zero. Bytes: of the exported "
+    "Compression: all weights of matrices over those that are not zero. Size: of the exported "
     "model. Speed-up: time of a forward pass of the dense model over that of the exported one, "
     "measured side by side on our machine."
 )

@@ -83,7 +83,8 @@ def _maps(panels, chosen, about):
     for ax, (task, number, layer), neurons in zip(axes[0], panels, chosen, strict=True):
         _map(ax, layer, neurons, rows)
         left = len(layer["live"])
-        ax.set_title(f"{task}\nlayer {number}: {left} neurons", fontsize=7)
+        shown = f"{len(neurons)} of {left}" if len(neurons) < left else left
+        ax.set_title(f"{task}\nlayer {number}: {shown} neurons", fontsize=7)
     figure_title(figure, about, width)
     return figure
 
@@ -98,8 +99,8 @@ def _map(ax, layer, neurons, rows):
         )  # fmt: skip
     for row, neuron in enumerate(neurons):
         for column in np.flatnonzero(~live[row]):
-            value = layer["constants"][neuron][column]
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=5.5)
+            value = f"{layer['constants'][neuron][column]:.2f}".replace("-", "\N{MINUS SIGN}")
+            ax.text(column, row, value, ha="center", va="center", fontsize=5.5)
     ax.set(xlim=(-0.5, 3.5), ylim=(rows - 0.5, -0.5), yticks=[])
     ax.set_xticks(range(4), [*GATES], style="italic")
     ax.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
@@ -149,7 +150,10 @@ def _lags(records, about):
             ax.plot(relative, color=colour, lw=0.5, alpha=0.6, zorder=2 + (live in FEW_COLOURS))
         ax.set(xlabel="Lag (steps)", ylabel="Gradient norm, relative", yscale="log")
         ax.set(title=record["task"], xlim=(0, len(record["norms"][0]) - 1), ylim=(1e-6, 2))
-    handles = [plt.Line2D([], [], color=colour) for colour in FEW_COLOURS.values()]
-    figure.legend(handles, NAMES.values(), loc="outside lower center", ncols=3)
+    drawn = {FEW_COLOURS.get(live, FEW_COLOURS["other"]) for r in records for live in r["live"]}
+    kinds = [kind for kind, colour in FEW_COLOURS.items() if colour in drawn]
+    handles = [plt.Line2D([], [], color=FEW_COLOURS[kind]) for kind in kinds]
+    labels = [NAMES[kind] for kind in kinds]
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     figure_title(figure, about, width)
     return figure
