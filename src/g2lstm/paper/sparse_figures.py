@@ -145,15 +145,25 @@ def _lags(records, about):
         for live, norms in zip(record["live"], record["norms"], strict=True):
             # Not by lag 0: a neuron that reads other neurons alone does not see the input there.
             relative = np.array(norms) / (max(norms) or 1.0)
-            colour = FEW_COLOURS.get(live, FEW_COLOURS["other"])
             relative[relative == 0.0] = np.nan  # no place on the axis
-            ax.plot(relative, color=colour, lw=0.5, alpha=0.6, zorder=2 + (live in FEW_COLOURS))
+            ax.plot(
+                relative,
+                color=FEW_COLOURS[_kind(live)],
+                lw=0.5,
+                alpha=0.6,
+                zorder=2 + (live in FEW_COLOURS),
+            )
         ax.set(xlabel="Lag (steps)", ylabel="Gradient norm, relative", yscale="log")
         ax.set(title=record["task"], xlim=(0, len(record["norms"][0]) - 1), ylim=(1e-6, 2))
-    drawn = {FEW_COLOURS.get(live, FEW_COLOURS["other"]) for r in records for live in r["live"]}
-    kinds = [kind for kind, colour in FEW_COLOURS.items() if colour in drawn]
+    drawn = {_kind(live) for record in records for live in record["live"]}
+    kinds = [kind for kind in NAMES if kind in drawn]
     handles = [plt.Line2D([], [], color=FEW_COLOURS[kind]) for kind in kinds]
     labels = [NAMES[kind] for kind in kinds]
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     figure_title(figure, about, width)
     return figure
+
+
+def _kind(live):
+    """Return which of ``NAMES`` a neuron is, by the letters of its gates that are not constant."""
+    return live if live in NAMES else "other"
