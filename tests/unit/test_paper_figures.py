@@ -13,6 +13,7 @@ from paper_records import (
 )
 
 from g2lstm.errors import UserError
+from g2lstm.paper import figures
 from g2lstm.paper.aggregate import aggregate, write_summary
 from g2lstm.paper.cells import measured_cells
 from g2lstm.paper.figures import (
@@ -121,10 +122,35 @@ def test_setting_curves_are_written(tmp_path, summary, write):
     assert is_picture(tmp_path / "curve")
 
 
+def test_rounding_curve_names_corpus_preset_and_clip(tmp_path, summary, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure))
+    write_rounding_curve([tmp_path / "summary.csv"], DEMO, tmp_path / "curve")
+    for figure in drawn:
+        axes = figure.axes[0]
+        corpus, label = " ".join(axes.get_title(loc="left").split()).split("; ", 1)
+        assert corpus == DEMO["corpora"]["lm"]
+        assert label.startswith("demo")
+        assert "0.2, 0.4" in [tick.get_text() for tick in axes.get_xticklabels()]
+        plt.close(figure)
+    assert len(drawn) == 2
+
+
+def test_epochs_are_ticked_in_round_steps():
+    record = translation_training()
+    history = [{**record["history"][0], "epoch": 0.234 * n} for n in range(1, 6)]
+    figure = _learning_curve([{**record, "history": history}], "a label")
+    low, high = figure.axes[0].get_xlim()
+    ticks = [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high]
+    assert ticks == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.2])
+    plt.close(figure)
+
+
 def test_rank_curve_shows_our_ranks_and_our_numbers(summary):
     cells = measured_cells("table7", summary, DEMO)
     settings = {"rank128": 16, "rank64": 8, "rank32": 4, "rank16": 2}
-    figure = _setting_curve(cells, settings, "Rank", ranks=True)
+    labels = {rank: str(rank) for rank in sorted(settings.values())}
+    figure = _setting_curve(cells, settings, "Rank", labels, ranks=True)
     axes = figure.axes[0]
     lines = {container.get_label(): container.lines[0] for container in axes.containers}
     assert list(lines) == ["Baseline", "Sharpened sigmoid", "G²-LSTM"]

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, ScalarFo
 from g2lstm.config import complete_job
 from g2lstm.errors import UserError
 from g2lstm.paper.aggregate import read_summaries
-from g2lstm.paper.cells import VARIANTS, measured_cells, resolve_columns, scale
+from g2lstm.paper.cells import VARIANTS, corpora_text, measured_cells, resolve_columns, scale
 from g2lstm.paper.style import COLUMN_WIDTH, LINES, SPARSE_LINES, STYLE, save
 from g2lstm.records import read_record
 from g2lstm.tasks import SPARSE, TRANSLATION
@@ -50,8 +50,8 @@ def write_rank_curve(summary_paths, layout, stem):
 
 
 def write_rounding_curve(summary_paths, layout, stem):
-    """Write test perplexity with cache over the rounding step r (Table 6), as PNG and PDF."""
-    _write_setting_curve("table6", "r", "Rounding step r", summary_paths, layout, stem)
+    """Write test perplexity with cache over rounding step and clip (Table 6), as PNG and PDF."""
+    _write_setting_curve("table6", "r", "Rounding step r, clip c", summary_paths, layout, stem)
 
 
 def _require_one_run(records):
@@ -96,7 +96,7 @@ def _learning_curve(records, label):
     axes.set(xlabel="Epoch", ylabel=ylabel, yscale="log")
     axes.set_xlim(epochs[0] - half, epochs[-1] + half)
     _title(axes, f"{name}, seed {records[0]['seed']}; {label}")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     _label_log_axis(axes.yaxis, min(train + valid), max(train + valid))
     figure.legend(loc="outside lower center", ncols=2)
     return figure
@@ -133,7 +133,7 @@ def _label_log_axis(axis, low, high):
 
 def _write_setting_curve(table_id, parameter, xlabel, summary_paths, layout, stem):
     summary = read_summaries(summary_paths)
-    settings = {}
+    settings, labels = {}, {}
     for column_id, column in resolve_columns(table_id, layout).items():
         if not column.slugs:
             continue
@@ -141,18 +141,19 @@ def _write_setting_curve(table_id, parameter, xlabel, summary_paths, layout, ste
         setting = layout["settings"]["lm"][slug]
         if parameter not in setting:
             raise UserError(f"{table_id}.{column_id}: setting {slug} has no parameter {parameter}")
-        settings[column_id] = setting[parameter]
+        settings[column_id] = value = setting[parameter]
+        labels[value] = f"{value:g}, {setting['c']:g}" if "c" in setting else f"{value:g}"
     cells = measured_cells(table_id, summary, layout)
     if not any((row_id, column_id) in cells for row_id in VARIANTS for column_id in settings):
         raise UserError(f"no run has a setting of {table_id}; nothing to draw in {stem}")
     for suffix in (".png", ".pdf"):
         with plt.rc_context(STYLE):
-            figure = _setting_curve(cells, settings, xlabel, ranks=parameter == "k")
-            _title(figure.axes[0], scale(layout, ["lm"]))
+            figure = _setting_curve(cells, settings, xlabel, labels, ranks=parameter == "k")
+            _title(figure.axes[0], f"{corpora_text(layout, ['lm'])}; {scale(layout, ['lm'])}")
             save(figure, f"{stem}{suffix}")
 
 
-def _setting_curve(cells, settings, xlabel, ranks):
+def _setting_curve(cells, settings, xlabel, labels, ranks):
     """Draw one line a variant: mean over seeds, the sample standard deviation as error bars."""
     figure, axes = plt.subplots(figsize=(COLUMN_WIDTH, 2.3), layout="constrained")
     shown = []
@@ -173,18 +174,18 @@ def _setting_curve(cells, settings, xlabel, ranks):
             axes.axhline(level, color=colour, lw=0.7, ls=(0, (4, 3)))
             shown.append(level)
     axes.set(xlabel=xlabel, ylabel="Test perplexity with cache", yscale="log")
-    _label_settings(axes, sorted(set(settings.values())), ranks)
+    _label_settings(axes, labels, ranks)
     _label_log_axis(axes.yaxis, min(shown), max(shown))
     (level_mark,) = axes.plot([], [], color="#555555", lw=0.7, ls=(0, (4, 3)))
-    handles, labels = axes.get_legend_handles_labels()
-    labels.append("Not compressed")
-    figure.legend([*handles, level_mark], labels, loc="outside lower center", ncols=2)
+    handles, names = axes.get_legend_handles_labels()
+    names.append("Not compressed")
+    figure.legend([*handles, level_mark], names, loc="outside lower center", ncols=2)
     return figure
 
 
-def _label_settings(axes, values, ranks):
+def _label_settings(axes, labels, ranks):
     """Label the settings themselves; ranks are spaced by their logarithm to the base 2."""
     if ranks:
         axes.set_xscale("log", base=2)
-    axes.set_xticks(values, [f"{value:g}" for value in values])
+    axes.set_xticks([*labels], [*labels.values()])
     axes.xaxis.set_minor_locator(FixedLocator([]))
