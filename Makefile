@@ -24,7 +24,7 @@ report: .venv/run.stamp
 	snakemake --cores $(CORES) --report report.html --report-after-run all
 
 test: .venv/test.stamp
-	python -m pytest $(TESTS)
+	python -m pytest --numprocesses=$(CORES) $(TESTS)
 
 status: .venv/run.stamp
 	@PYTHONPATH=src python -m g2lstm status $(if $(PRESET),--preset $(PRESET))
@@ -42,13 +42,8 @@ slurm:
 test-conda: .venv/test.stamp .venv-snakemake/run.stamp
 	python -m pytest tests/conda
 
-# Each file is a process of its own: most of the time goes into starting what is killed.
-FAULTS := $(wildcard tests/faults/test_*.py)
-.PHONY: $(FAULTS)
 test-faults: .venv/test.stamp
-	$(MAKE) --jobs=2 --output-sync $(FAULTS)
-$(FAULTS):
-	python -m pytest $@
+	python -m pytest --numprocesses=$(CORES) tests/faults
 
 bench: .venv/run.stamp
 	PYTHONPATH=src python bench/layers.py

@@ -9,7 +9,6 @@ from g2lstm.errors import UserError
 from g2lstm.nmt import pieces
 from g2lstm.nmt.beam import BLOCK, _largest, _log_sum_exp, beam_search
 
-torch.set_num_threads(1)
 STATES = 97
 FAR = -50.0
 

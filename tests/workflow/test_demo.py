@@ -7,8 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import product
 
 import pytest
+from browser import visit
+from html_report import GATES, embedded, expected, expected_of_sparse_models, make_report, shown
 from PIL import Image
 from project import copy_project, run_snakemake
 
@@ -28,14 +31,7 @@ CURVES = [
     )
     for suffix in ("png", "pdf")
 ]
-FIGURES = [
-    f"{name}.{suffix}"
-    for name in (
-        *(f"figure{n}" for n in ("1", "1-second", "2", "3", "3-second", "4", "6")),
-        *(f"gates-{part}" for part in ("lm", "encoder", "decoder")),
-    )
-    for suffix in ("png", "pdf", "tex", "csv")
-]
+FIGURES = [f"{name}.{suffix}" for name in GATES for suffix in ("png", "pdf", "tex", "csv")]
 PAGES = [f"{name}.{suffix}" for name in ("comparison", "claims") for suffix in ("md", "html")]
 PUBLISHED = [*TABLES, *CURVES, *FIGURES, *PAGES]
 
@@ -199,3 +195,40 @@ def test_one_table_comes_back_from_the_records_of_its_task(demo, environment, tm
     for name in made:
         again, first = (folder / "paper_tables/demo" / name for folder in (clone, demo))
         assert again.read_bytes() == first.read_bytes(), name
+
+
+@pytest.mark.slow
+def test_the_report_of_the_demo_holds_everything(demo, environment):
+    report = make_report(demo, environment)
+    results = embedded(report, "results")
+    tables = (*range(1, 8), "S1", "S2", "S3")
+    pages = {
+        f"paper_tables/demo/{paper}{name}.html"
+        for paper, name in product(("", "sparse_", "iss_"), ("comparison", "claims"))
+    }
+    wanted = pages | expected("demo", tables, GATES, ("lm", "de-en", "en-de"))
+    assert set(results) == wanted | expected_of_sparse_models()
+    for path, result in results.items():
+        assert result["labels"], path
+        assert result["caption"].strip(), path
+    folders = {name: sorted(found) for name, found in embedded(report, "categories").items()}
+    pairs = ["English-German", "German-English"]
+    assert folders == {
+        "Checked against print": ["Other"],
+        "Compression": ["Language model"],
+        "Gates": ["German-English", "Language model", "Sketch", "Structured sparsity"],
+        "Learning curves": [*pairs, "Language model", "Structured sparsity"],
+        "Tables": [
+            *("All tasks", "Both directions of translation", *pairs, "Language model"),
+            "Structured sparsity",
+        ],
+    }
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_comparison_with_print(demo, environment, tmp_path):
+    report = make_report(demo, environment)
+    steps = ["Checked against print", ["comparison", 0]]
+    page = visit(report, tmp_path, steps, tmp_path / "comparison.png")
+    comparison = (demo / "paper_tables/demo/comparison.html").read_bytes()
+    assert shown(page, "iframe") == [comparison]
