@@ -11,12 +11,15 @@ import sys
 from g2lstm import verbs as work
 from g2lstm.config import read_schema
 from g2lstm.errors import UserError, explain
+from g2lstm.paper.expected import require_expected
 
 
 def main(arguments=None):
     """Run a verb; return 0, 2 for a problem the user can mend, 75 for an interrupted run."""
     options = _parser().parse_args(arguments)
     try:
+        if "expected" in options:
+            require_expected(options.records, options.trainings, options.expected)
         return options.run(options) or 0
     except UserError as error:
         message = str(error)
@@ -175,9 +178,7 @@ def _add_machine(verb):
 
 def _add_paper_verbs(verbs):
     verb = _verb(verbs, "aggregate", work.aggregate, "Collect records into one tidy CSV.")
-    verb.add_argument("--records", required=True, nargs="+")
-    verb.add_argument("--trainings", required=True, nargs="+", help="records of the training runs")
-    verb.add_argument("--jobs", required=True, type=json.loads, help="JSON: job of each training")
+    _add_records(verb, "of one task")
     verb.add_argument("--summary", required=True, help="output")
     verb.add_argument("--provenance", required=True, help="output: commit, device ... of each")
 
@@ -188,7 +189,7 @@ def _add_paper_verbs(verbs):
     _add_summary(verb)
 
     verb = _verb(verbs, "learning-curve", work.learning_curve, "Draw the course of a run.")
-    verb.add_argument("--records", required=True, nargs="+", help="of train and finetune")
+    _add_records(verb, "of train and finetune")
     verb.add_argument("--stem", required=True, help="output without suffix")
     _add_layout(verb)
 
@@ -247,9 +248,15 @@ def _add_summary(verb):
 
 
 def _add_gate_figure(verb):
-    verb.add_argument("--records", required=True, nargs="+", help="gates.json of all variants")
+    _add_records(verb, "gates.json of all variants, or evaluations of sparse models")
     verb.add_argument("--stem", required=True, help="output without suffix")
     _add_layout(verb)
+
+
+def _add_records(verb, about):
+    verb.add_argument("--records", required=True, nargs="+", help=about)
+    verb.add_argument("--trainings", required=True, nargs="+", help="records of the training runs")
+    verb.add_argument("--expected", required=True, type=json.loads, help="JSON: today's settings")
 
 
 def _add_layout(verb):

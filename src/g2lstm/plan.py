@@ -7,6 +7,7 @@ complete configuration; paths are relative to the folder that has ``results/``.
 from itertools import product
 from typing import NamedTuple
 
+from g2lstm.config import differences, training_job
 from g2lstm.tasks import (
     GATE_FIGURES,
     LAG_TASKS,
@@ -102,17 +103,22 @@ def gate_records(config, task):
     return [record.path for record in found if record.mode == GATES]
 
 
-def sparse_figure_records(config, figure):
-    """Return the records that a figure about sparse models' gates shows: one seed of each task."""
+def sparse_figure_runs(config, figure):
+    """Return the runs that a figure about sparse models' gates shows: one seed of each task."""
     method = SPARSE_FIGURES[figure]
-    mode = "lags" if figure == "gradient-lags" else "plain"
     tasks = [task for task, kind in SPARSE.items() if task in config and kind != "highway"]
-    first = [
+    return [
         Run(config["preset"], task, method, config["seeds"][0], STAGES[task][0])
         for task in tasks
         if method in config[task]["methods"]
     ]
-    found = [record for run in first for record in model_records(config, run)]
+
+
+def sparse_figure_records(config, figure):
+    """Return the records that a figure about sparse models' gates shows."""
+    mode = "lags" if figure == "gradient-lags" else "plain"
+    runs_shown = sparse_figure_runs(config, figure)
+    found = [record for run in runs_shown for record in model_records(config, run)]
     return [record.path for record in found if record.mode == mode]
 
 
@@ -149,6 +155,60 @@ def gate_settings(config, task):
     if task in TRANSLATION:
         return section["gates"]
     return {"valid_batch": section["evaluation"]["valid_batch"]}
+
+
+def corpus_source(config, task):
+    """Return what decides a task's corpus."""
+    section = config[task]
+    source = {"corpus": section["corpus"]}
+    if section["corpus"] == "synthetic":
+        source["synthetic"] = section["synthetic"]
+    return source | ({"task": task, "bpe": section["bpe"]} if task in TRANSLATION else {})
+
+
+def expected(config, runs):
+    """Return what today's configuration expects of the records of ``runs``, ready for JSON.
+
+    ``jobs``: the job of each training; ``tasks``: task -> what else decides its records, for
+    :func:`record_differences`.
+    """
+    tasks = {
+        task: {
+            "source": corpus_source(config, task),
+            "evaluation": evaluation_settings(config, task),
+            GATES: {} if task in SPARSE else gate_settings(config, task),
+            "settings": config[task].get("settings", {}),
+        }
+        for task in {run.task: None for run in runs}
+    }
+    return {"jobs": [training_job(config, *run[1:]) for run in runs], "tasks": tasks}
+
+
+def record_differences(record, wanted):
+    """Return in what a record of a corpus, an evaluation or gates is not of today, a phrase each.
+
+    ``wanted`` is what :func:`expected` has of its task.
+    """
+    if record.get("kind") == "corpus":
+        return _source_differences(record, wanted["source"])
+    found = []
+    if then := record.get("evaluation"):
+        kind = GATES if record.get("kind") == GATES else "evaluation"
+        found += differences(then, wanted[kind])
+    if then := record.get("compression"):
+        setting = then["setting"]
+        now = {"setting": setting, **wanted["settings"].get(setting, {})}
+        found += differences(then, now, f"{setting}.")
+    return found
+
+
+def _source_differences(record, now):
+    if "source" in record:
+        return differences(record["source"], now)
+    # Older records hold but these of it.
+    today = {"corpus": now["corpus"], "merges": now.get("bpe", {}).get("merges")}
+    then = {name: record[name] for name in today if name in record}
+    return differences(then, {name: today[name] for name in then})
 
 
 def table_tasks(config, table):

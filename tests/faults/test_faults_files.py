@@ -141,8 +141,9 @@ def test_a_table_is_the_old_one_or_the_new_one(tmp_path, disk, capsys, fault, wo
         records = [*printed_evaluations(read_tables(PUBLISHED), shift=shift), training(), oracle()]
         *evaluations, trained, corpus = write_records(tmp_path, records)
         found = ["--summary", tmp_path / "summary.csv", "--provenance", tmp_path / "provenance.csv"]
-        jobs = ["--jobs", json.dumps([training()["job"]])]
-        made = ["--records", *evaluations, corpus, "--trainings", trained, *jobs, *found]
+        expected = json.dumps({"jobs": [training()["job"]], "tasks": {}})
+        made = ["--records", *evaluations, corpus, "--trainings", trained, *found]
+        made += ["--expected", expected]
         assert main(list(map(str, ["aggregate", *made]))) == 0
         wanted = ["--table", "table3", "--layout", json.dumps(DEMO), "--stem", disk.path / "table3"]
         return main(list(map(str, ["table", *wanted, *found])))

@@ -50,7 +50,8 @@ class Tree:
     def evaluate(self, run, record):
         data = {"corpus": self.hash(self.corpus(run.task)), "model": self.hash(run.model)}
         settings = plan.gate_settings if record.mode == plan.GATES else plan.evaluation_settings
-        facts = {"evaluation": settings(self.settings, run.task), "data": data}
+        kind = plan.GATES if record.mode == plan.GATES else "evaluation"
+        facts = {"kind": kind, "evaluation": settings(self.settings, run.task), "data": data}
         if record.setting != "original":
             setting = self.settings[run.task]["settings"][record.setting]
             facts["compression"] = {"setting": record.setting, **setting}

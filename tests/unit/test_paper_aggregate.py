@@ -9,7 +9,6 @@ from g2lstm.paper.aggregate import (
     corpus_of,
     read_summaries,
     read_summary,
-    require_jobs,
     write_summary,
 )
 from g2lstm.paper.cells import values_by_run
@@ -117,20 +116,6 @@ def test_two_presets_are_refused(tmp_path):
 def test_other_kinds_are_refused(tmp_path):
     with pytest.raises(UserError, match="'training'"):
         aggregate(write_records(tmp_path, [training()]))
-
-
-def test_trainings_of_other_settings_than_today_s_are_refused(tmp_path):
-    (path,) = write_records(tmp_path, [training()])
-    job = training()["job"]
-    require_jobs([path], [job])
-    expected = r"training.*\(model\.hidden was 1150, is 650\); delete .* to train again"
-    with pytest.raises(UserError, match=expected):
-        require_jobs([path], [job | {"model": {"hidden": 650}}])
-    with pytest.raises(UserError, match="seed was 1, is 2"):
-        require_jobs([path], [job | {"seed": 2}])
-    (path,) = write_records(tmp_path, [training() | {"job": {}}])
-    with pytest.raises(UserError, match=r"stage was not set, is .*, task was not set, is lm"):
-        require_jobs([path], [job])
 
 
 def test_nothing_to_aggregate_is_refused():

@@ -98,6 +98,16 @@ def test_records_alone_are_enough(tree):
     assert look(tree)[of(tree, "en-de")].notes == ["the corpus has changed"]
 
 
+def test_a_corpus_of_another_source_is_named(tree):
+    about = plan.corpus("demo", "en-de", "json")
+    sha256 = tree.hash(tree.corpus("en-de"))
+    record = {"kind": "corpus", "sha256": sha256, "corpus": "multi30k", "merges": 5000}
+    write_record(tree.root / about, record)
+    notes = look(tree)[of(tree, "en-de")].notes
+    assert notes == ["corpus was multi30k, is synthetic", "merges was 5000, is 2000"]
+    assert look(tree)[of(tree, "de-en")].state == "done"
+
+
 def test_paper_scale_is_told_right_in_little_time(tmp_path, monkeypatch):
     settings = config.resolve({}, "paper")
     tree = Tree(tmp_path, settings)

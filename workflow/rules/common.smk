@@ -125,14 +125,7 @@ def raw_text(wildcards):
 
 def corpus_source(wildcards):
     """Return what decides the corpus, as JSON."""
-    section, task = task_of(wildcards)
-    names = ["corpus"]
-    if section["corpus"] == "synthetic":
-        names.append("synthetic")
-    source = {name: section[name] for name in names}
-    if task in TRANSLATION:
-        source |= {"task": task, "bpe": section["bpe"]}
-    return canonical_json(source)
+    return canonical_json(plan.corpus_source(settings(wildcards.preset), task_of(wildcards)[1]))
 
 
 def initial_model(wildcards):
@@ -218,10 +211,9 @@ def layout(preset):
     return canonical_json({**found, "convention": config["lm"]["evaluation"]["convention"]})
 
 
-def run_records(wildcards):
-    """Return the training records of all stages of a variant and seed."""
-    stages = STAGES[wildcards.task]
-    return [run_of(wildcards)._replace(stage=stage).record for stage in stages]
+def run_stages(wildcards):
+    """Return the runs of all stages of a variant and seed."""
+    return [run_of(wildcards)._replace(stage=stage) for stage in STAGES[wildcards.task]]
 
 
 def originals(suffix):
@@ -249,16 +241,29 @@ def records(wildcards):
     return plan.task_records(settings(wildcards.preset), wildcards.task)
 
 
-def trainings(wildcards):
-    """Return the records of all training runs of a task."""
-    return [run.record for run in plan.runs(settings(wildcards.preset), wildcards.task)]
+def task_runs(wildcards):
+    """Return all training runs of a task."""
+    return plan.runs(settings(wildcards.preset), wildcards.task)
 
 
-def training_jobs(wildcards):
-    """Return all that decides the results of these runs, as a JSON list in the same order."""
-    config = settings(wildcards.preset)
-    runs = plan.runs(config, wildcards.task)
-    return canonical_json([g2config.training_job(config, *run[1:]) for run in runs])
+def figure_runs(wildcards):
+    """Return the training runs behind a figure of gates."""
+    config, figure = settings(wildcards.preset), wildcards.figure
+    if figure in SPARSE_FIGURES:
+        return plan.sparse_figure_runs(config, figure)
+    return plan.runs(config, GATE_FIGURES[figure][0])
+
+
+def trainings(runs):
+    """Return the function that gives the records of the trainings that ``runs`` gives."""
+    return lambda wildcards: [run.record for run in runs(wildcards)]
+
+
+def expected(runs):
+    """Return the function that gives what is expected of the records of ``runs``, as JSON."""
+    return lambda wildcards: canonical_json(
+        plan.expected(settings(wildcards.preset), runs(wildcards))
+    )
 
 
 def summaries(tasks, file="summary"):

@@ -4,7 +4,7 @@
 rule aggregate:
     input:
         records=records,
-        trainings=trainings,
+        trainings=trainings(task_runs),
     output:
         summary="results/{preset}/{task}/summary.csv",
         provenance="results/{preset}/{task}/provenance.csv",
@@ -14,12 +14,12 @@ rule aggregate:
     conda:
         "../../envs/paper.yaml"
     params:
-        jobs=training_jobs,
+        expected=expected(task_runs),
     message:
         "collect the records of {wildcards.task} ({wildcards.preset})"
     shell:
         "python -m g2lstm aggregate --records {input.records} --trainings {input.trainings}"
-        " --jobs {params.jobs:q} --summary {output.summary} --provenance {output.provenance} &> {log}"
+        " --expected {params.expected:q} --summary {output.summary} --provenance {output.provenance} &> {log}"
 
 
 rule table:
@@ -48,7 +48,7 @@ rule table:
 
 rule learning_curve:
     input:
-        records=run_records,
+        records=trainings(run_stages),
     output:
         pdf="paper_tables/{preset}/learning-curve-{task}-{variant}-s{seed}.pdf",
         png=report(
@@ -64,14 +64,15 @@ rule learning_curve:
     conda:
         "../../envs/paper.yaml"
     params:
+        expected=expected(run_stages),
         layout=table_layout,
         stem=subpath(output.png, strip_suffix=".png"),
     message:
         "learning curve of {wildcards.task} {wildcards.variant}, seed {wildcards.seed}"
         " ({wildcards.preset})"
     shell:
-        "python -m g2lstm learning-curve --records {input.records}"
-        " --layout {params.layout:q} --stem {params.stem} &> {log}"
+        "python -m g2lstm learning-curve --records {input.records} --trainings {input.records}"
+        " --expected {params.expected:q} --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule curve:
@@ -106,6 +107,7 @@ rule curve:
 rule gate_figure:
     input:
         records=lambda wildcards: gate_records(wildcards.preset, GATE_FIGURES[wildcards.figure][0]),
+        trainings=trainings(figure_runs),
     output:
         pdf="paper_tables/{preset}/{figure}.pdf",
         tex="paper_tables/{preset}/{figure}.tex",
@@ -119,19 +121,21 @@ rule gate_figure:
     conda:
         "../../envs/paper.yaml"
     params:
+        expected=expected(figure_runs),
         layout=table_layout,
         verb=lambda wildcards: GATE_FIGURES[wildcards.figure][1],
         stem=subpath(output.png, strip_suffix=".png"),
     message:
         "{wildcards.figure} of {wildcards.preset}"
     shell:
-        "python -m g2lstm {params.verb} --records {input.records}"
-        " --layout {params.layout:q} --stem {params.stem} &> {log}"
+        "python -m g2lstm {params.verb} --records {input.records} --trainings {input.trainings}"
+        " --expected {params.expected:q} --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule sparse_figure:
     input:
         records=sparse_records,
+        trainings=trainings(figure_runs),
     output:
         pdf="paper_tables/{preset}/{figure}.pdf",
         tex="paper_tables/{preset}/{figure}.tex",
@@ -153,6 +157,7 @@ rule sparse_figure:
     conda:
         "../../envs/paper.yaml"
     params:
+        expected=expected(figure_runs),
         layout=table_layout,
         verb=lambda wildcards: (
             "gate-maps" if wildcards.figure.startswith("sparse-gates") else "gradient-lags"
@@ -161,8 +166,8 @@ rule sparse_figure:
     message:
         "{wildcards.figure} of {wildcards.preset}"
     shell:
-        "python -m g2lstm {params.verb} --records {input.records}"
-        " --layout {params.layout:q} --stem {params.stem} &> {log}"
+        "python -m g2lstm {params.verb} --records {input.records} --trainings {input.trainings}"
+        " --expected {params.expected:q} --layout {params.layout:q} --stem {params.stem} &> {log}"
 
 
 rule saturation_sketch:
@@ -240,7 +245,7 @@ rule page:
         "python -m g2lstm page --text {input.text} --page {output.page} &> {log}"
 
 
-# Optional, since it needs a TeX engine: snakemake paper_tables/{preset}/paper.pdf
+# Optional, since it needs a TeX engine: snakemake --cores 1 paper_tables/{preset}/paper.pdf
 rule paper_pdf:
     input:
         files=document_files,

@@ -59,6 +59,7 @@ def prepare_language_model(source, output, record, raw_dir=None, synthetic=None,
             "kind": "corpus",
             "task": task,
             "corpus": source,
+            "source": {"corpus": source} | ({"synthetic": synthetic} if synthetic else {}),
             "tokens": {split: len(corpus.splits[split]) for split in SPLITS},
             "vocabulary": corpus.vocabulary_size,
             "sha256": file_sha256(output),
@@ -120,17 +121,19 @@ def prepare_translation(source, output_dir, registry_path, raw_dir=None):
         for split, text in texts.items()
         if split != "train"
     }
-    _record(output_dir, task, name, corpus, facts)
+    _record(output_dir, source, corpus, facts)
 
 
-def _record(output_dir, task, name, corpus, facts):
+def _record(output_dir, source, corpus, facts):
     """Write corpus.json about the written ``corpus``."""
+    task = source["task"]
     write_record(
         output_dir / "corpus.json",
         {
             "kind": "corpus",
             "task": task,
-            "corpus": name,
+            "corpus": source["corpus"],
+            "source": source,
             "lowercase": PAIRS[task].lowercase,
             "sha256": file_sha256(output_dir / "corpus.safetensors"),
             **_counts(corpus),

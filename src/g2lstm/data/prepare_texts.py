@@ -62,6 +62,7 @@ def prepare_texts(source, output, record, raw_dir=None, synthetic=None, task="im
             "kind": "corpus",
             "task": task,
             "corpus": source,
+            "source": {"corpus": source} | ({"synthetic": synthetic} if synthetic else {}),
             "texts": {name: len(split) for name, split in corpus.splits.items()},
             "tokens": {name: len(split.tokens) for name, split in corpus.splits.items()},
             "classes": corpus.classes,

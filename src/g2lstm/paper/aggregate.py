@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from g2lstm.config import job_differences
 from g2lstm.errors import UserError
 from g2lstm.paper.spec import GATES_MODE
 from g2lstm.records import read_record, write_text
@@ -49,20 +48,6 @@ def aggregate(record_paths):
     frame["seed"] = frame["seed"].astype("Int64")
     _require_once(frame, "records")
     return frame.sort_values(KEY, na_position="first", ignore_index=True)
-
-
-def require_jobs(training_paths, jobs):
-    """Raise UserError unless each training record is of today's job; ``jobs``: one for each path.
-
-    Records that came with a clone know nothing of a setting that was changed since.
-    """
-    for path, job in zip(training_paths, jobs, strict=True):
-        then = read_record(path).get("job", {})
-        if then != job:
-            raise UserError(
-                f"{path} is of other settings ({', '.join(job_differences(then, job))}); delete "
-                f"{Path(path).parent} to train again, or set them back"
-            )
 
 
 def _require_once(frame, sources):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from g2lstm import plan
-from g2lstm.config import complete_job, differences, job_differences, tasks_of, training_job
+from g2lstm.config import complete_job, job_differences, tasks_of, training_job
 from g2lstm.errors import UserError
 from g2lstm.hashes import FileHashes
 from g2lstm.locks import held
@@ -45,6 +45,8 @@ class Survey:
         self.hashes = FileHashes(self.root)
         tasks = tasks_of(config)
         planned = [run for task in tasks for run in plan.runs(config, task)]
+        self.expected = plan.expected(config, planned)
+        self.sources = {task: self._source_reasons(task) for task in tasks}
         self._hash_at_once(planned)
         found = {}
         for run in planned:
@@ -111,7 +113,7 @@ class Survey:
         then, inputs = record.get("job", {}), record.get("data", {})
         if (then.get("task"), then.get("stage")) != (run.task, run.stage):
             return [f"{run.record}: not the record of this run; delete it and run again"]
-        reasons = []
+        reasons = list(self.sources[run.task])
         if then != job:
             reasons += job_differences(then, job)
         if record.get("version", STAGE_VERSION[run.task]) != STAGE_VERSION[run.task]:
@@ -125,6 +127,14 @@ class Survey:
         if differ(record.get("sha256"), self.hashes.of(self.root / run.model)):
             reasons.append("the model file has changed")
         return reasons
+
+    def _source_reasons(self, task):
+        """Return why a task's corpus is not that of today, by its record."""
+        try:
+            record = read_record(self.root / plan.corpus(self.config["preset"], task, "json"))
+        except UserError:
+            return []  # it is made, or told, where it is needed
+        return plan.record_differences(record, self.expected["tasks"][task])
 
     def _evaluations(self, status):
         """Count the records of a run's model by their states; note why some are stale."""
@@ -152,13 +162,7 @@ class Survey:
             reasons.append("evaluated on another corpus")
         if differ(made_from, self._model_hash(run)):
             reasons.append("evaluated with another model")
-        settings = plan.gate_settings if wanted.mode == plan.GATES else plan.evaluation_settings
-        if then := record.get("evaluation"):
-            reasons += differences(then, settings(self.config, run.task))
-        if wanted.setting != "original":
-            now = {"setting": wanted.setting, **self.config[run.task]["settings"][wanted.setting]}
-            reasons += differences(record.get("compression") or {}, now, f"{wanted.setting}.")
-        return reasons
+        return reasons + plan.record_differences(record, self.expected["tasks"][run.task])
 
     def _corpus_hash(self, task):
         """Return the hash of a task's corpus, by its record where there is only that, or None."""
