@@ -9,6 +9,7 @@ from g2lstm import config, precision
 from g2lstm.cells import LSTMLayer, build, graph, kernels, reference
 from g2lstm.data.corpus import Corpus
 from g2lstm.lm.train import LMTraining
+from g2lstm.sparsify import lags
 from g2lstm.training import device
 
 if not torch.cuda.is_available():
@@ -95,6 +96,17 @@ def test_tf32_is_as_exact_as_its_digits_and_no_graph_outlives_it(kernel):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_kernel_passes_the_self_check(name, kind):
     assert kernels._problem(name, "cuda", kind) == ""
+
+
+def test_gradient_norms_in_test_mode_are_those_of_the_cpu():
+    torch.manual_seed(1)
+    layer, x = LSTMLayer(24, 40).eval(), torch.randn(12, 3, 24)
+    norms = []
+    for place in ("cpu", CUDA):
+        layer.to(place)
+        run = lambda values: layer(values, layer.initial_state(3))[0]  # noqa: E731
+        norms.append(lags.gradient_norms(run, x.to(place)).cpu())
+    assert error(norms[1:], norms[:1]) < 2e-5
 
 
 def test_the_faster_kernel_is_taken(own_choice):

@@ -83,5 +83,7 @@ def _evaluate(x, state, weight_ih, weight_hh, bias):
     """Run the fused LSTM of PyTorch (oneDNN or cuDNN), which adds two biases: the second is 0."""
     h, c = (value.unsqueeze(0) for value in state)
     weights = (weight_ih, weight_hh, bias, torch.zeros_like(bias))
-    y, h, c = torch.lstm(x, (h, c), weights, True, 1, 0.0, False, False, False)
+    # cuDNN has a backward pass in training mode alone, which without dropout computes the same.
+    train = x.is_cuda and torch.is_grad_enabled()
+    y, h, c = torch.lstm(x, (h, c), weights, True, 1, 0.0, train, False, False)
     return y, (h[0], c[0])
