@@ -10,12 +10,23 @@ from g2lstm.cells import LSTMLayer, build, graph, kernels, reference
 from g2lstm.data.corpus import Corpus
 from g2lstm.lm.train import LMTraining
 from g2lstm.sparsify import lags
-from g2lstm.training import device
+from g2lstm.training import device, gpus
 
 if not torch.cuda.is_available():
     pytest.skip("no GPU", allow_module_level=True)
-CUDA = device.choose("cuda:0")
+CUDA = torch.device("cuda", 0)
 NAMES = ["pytorch", "cudnn", "graph"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def claim():
+    """Hold the device while these tests run, not while they are collected: that all workers do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpus, "_claims", {})
+        device.choose("cuda:0")
+        yield
+        for handle in gpus._claims.values():
+            handle.close()
 
 
 @pytest.fixture(params=NAMES)

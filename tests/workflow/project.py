@@ -15,10 +15,14 @@ PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "resources"
 
 @pytest.fixture(scope="session")
 def environment():
-    """The environment of a shell with this Python first on its path, and nothing of ours."""
+    """The environment of a shell with this Python first on its path, and nothing of ours.
+
+    It sees no GPU: a device is one process's at a time, and the tests of the kernels take it.
+    """
     names = {"PYTHONPATH", "SNAKEMAKE_PROFILE"}
     kept = {name: value for name, value in os.environ.items() if name not in names}
-    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    return {**kept, "PATH": path, "CUDA_VISIBLE_DEVICES": ""}
 
 
 def copy_project(folder):
