@@ -7,6 +7,7 @@ from kernel_cases import arguments, draws, error, outputs_and_gradients, two_lay
 
 from g2lstm import config, precision
 from g2lstm.cells import LSTMLayer, build, graph, kernels, reference
+from g2lstm.cells.counter import Halves
 from g2lstm.data.corpus import Corpus
 from g2lstm.lm.train import LMTraining
 from g2lstm.sparsify import lags
@@ -51,6 +52,11 @@ def test_equals_the_definition(kernel, steps, batch, inputs, hidden):
     plain = outputs_and_gradients(reference.lstm, args)
     assert error(outputs_and_gradients(kernel, args), plain) < 2e-5
     assert error(got, plain) > 0.01
+
+
+def test_numbers_are_those_of_the_cpu():
+    on_gpu, on_cpu = (Halves(1400, 1150, place, seed=11).words() for place in (CUDA, "cpu"))
+    assert torch.equal(on_gpu.cpu(), on_cpu)
 
 
 def test_draws_are_those_of_the_cpu(kernel):

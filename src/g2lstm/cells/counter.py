@@ -50,7 +50,8 @@ class Halves:
         words = torch.empty(
             len(self.row_keys), self.columns, dtype=torch.int32, device=self.row_keys.device
         )
-        rows = max(1, WORDS_IN_CACHE // self.columns)
+        # Off the CPU all rows at once: every piece is a dozen launches there.
+        rows = max(1, WORDS_IN_CACHE // self.columns) if words.device.type == "cpu" else len(words)
         for part, row_keys in zip(words.split(rows), self.row_keys.split(rows), strict=True):
             _mix(torch.bitwise_xor(row_keys[:, None], self.column_keys[: self.columns], out=part))
         return words
