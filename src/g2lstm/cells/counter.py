@@ -38,8 +38,8 @@ class Halves:
     def __init__(self, rows, columns, device="cpu", seed=None):
         seed = new_seed() if seed is None else seed
         self.columns = columns
-        self.row_keys = keys(seed, 0, rows).to(device)
-        self.column_keys = keys(seed, 1, -(-columns // PADDING) * PADDING).to(device)
+        self.row_keys = _copied(keys(seed, 0, rows), device)
+        self.column_keys = _copied(keys(seed, 1, -(-columns // PADDING) * PADDING), device)
 
     def draw(self):
         """Return the numbers (rows, columns, 2), int16: uniform on all 65536 values."""
@@ -108,6 +108,13 @@ def noise_table(limit, eps, dtype, device):
     table = torch.zeros(LEVELS, dtype=torch.float64)
     table[:limit] = torch.log(u + eps) - torch.log(1 + eps - u)
     return table.to(device, dtype)
+
+
+def _copied(values, device):
+    """Return ``values`` on ``device``; nobody waits for a GPU that copies pinned memory."""
+    if torch.device(device).type == "cuda":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
 
 
 def _mix(words):
