@@ -96,7 +96,9 @@ class TrainingRun:
 
     def _add_loss(self, nats, count):
         """Count in the loss ``nats``, a sum over ``count`` tokens (or rows of tokens)."""
-        self.sums += torch.stack([nats.detach(), nats.new_tensor(count)])
+        # One by one: a number that is made a tensor first waits for the device, a summand does not.
+        self.sums[0] += nats.detach()
+        self.sums[1] += count
 
     def _mean_loss(self):
         return (self.sums[0] / self.sums[1]).item()
