@@ -25,7 +25,7 @@ K = math.exp(-SLOPE * SHIFT)
 PEAK = 2.0 * HEIGHT * SLOPE * K
 FAR = 60.0  # |μ|/σ beyond the cut, e⁴, whose powers are finite
 INSIDE_ROOT = 1e-8  # of the standard deviation of a product
-BLOCK = 1 << 16  # numbers whose gradient is computed at once: all steps of it stay in cache
+BLOCK = 1 << 16  # numbers whose gradient a CPU computes at once: all steps of it stay in cache
 
 
 def surrogate(log_alpha):
@@ -74,7 +74,8 @@ def add_surrogate_gradient(mean, log_sigma, scale):
             **{"low": math.exp(-CUT), "high": math.exp(CUT)},
         )
         return
-    parts = (value.view(-1).split(BLOCK) for value in (mean, log_sigma, mean.grad, log_sigma.grad))
+    size = BLOCK if mean.device.type == "cpu" else mean.numel()
+    parts = (value.view(-1).split(size) for value in (mean, log_sigma, mean.grad, log_sigma.grad))
     for mu, log_s, d_mu, d_log_s in zip(*parts, strict=True):
         inverse = torch.exp(-log_s)
         v = (mu * inverse).clamp_(-FAR, FAR)
