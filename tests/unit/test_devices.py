@@ -127,6 +127,16 @@ def test_a_process_that_finds_no_free_device_says_so_and_waits(cuda, start):
     assert b"waiting for one of 2 CUDA devices" in start("third", 0).stderr.readline()
 
 
+def test_cublas_has_buffers_of_one_size_unless_the_user_says_which(cuda, monkeypatch):
+    name = "CUBLAS_WORKSPACE_CONFIG"
+    monkeypatch.setenv(name, ":16:8")
+    device.choose("cuda:0")
+    assert os.environ[name] == ":16:8"
+    monkeypatch.delenv(name)
+    device.choose("cuda:0")
+    assert os.environ[name] == ":4096:2"
+
+
 @pytest.mark.parametrize("visible", ["1", "GPU-b", "1,"])
 def test_a_single_device_given_by_a_scheduler_is_not_claimed(cuda, monkeypatch, tmp_path, visible):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)

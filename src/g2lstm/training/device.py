@@ -1,6 +1,7 @@
 """Choice of the device, of the number of CPU threads, and of how memory is kept."""
 
 import ctypes
+import os
 import re
 
 import torch
@@ -44,6 +45,9 @@ def choose(name, threads=None):
         return torch.device("cpu")
     if not re.fullmatch(r"cuda(:\d+)?", name):
         raise UserError(f"device = {name} is unknown; set device to auto, cpu, cuda or cuda:N")
+    # With buffers of two sizes cuBLAS takes whichever is free, and cuDNN's LSTM, which multiplies
+    # with it, need not repeat its bits. It reads this once, when a process first uses it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:2")
     device = torch.device("cuda", _claim(name))
     torch.cuda.set_device(device)
     precision.use("float32", device.type)  # until a training run asks for another one
