@@ -37,6 +37,7 @@ def _calls(run):
     """Return how often to call ``run`` for one measurement, after some calls to warm up."""
     for _ in range(WARM_UP):
         run()
+    _finish()
     return max(1, round(SHORTEST / max(_seconds(run, 1), 1e-6)))
 
 
