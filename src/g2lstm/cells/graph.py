@@ -18,7 +18,7 @@ from g2lstm.cells.build import Unavailable
 from g2lstm.cells.counter import noise_table
 from g2lstm.precision import product
 
-GRAPHS = 256  # shapes whose graphs are kept: a chunk has one of some forty lengths
+GRAPHS = 256  # shapes whose graphs are kept: chunks of some eighty lengths, layers of two widths
 CAPACITY = 64  # buffers have room for a multiple of so many steps
 
 
