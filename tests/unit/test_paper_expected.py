@@ -8,8 +8,6 @@ from g2lstm.errors import UserError
 from g2lstm.paper.expected import require_expected
 from g2lstm.records import write_record
 
-SETTINGS = config.resolve({}, "demo")
-
 
 def expected(**changes):
     """What a configuration with ``changes`` expects of the records of lm and de-en."""
