@@ -184,10 +184,11 @@ def expected(config, runs):
     return {"jobs": [training_job(config, *run[1:]) for run in runs], "tasks": tasks}
 
 
-def record_differences(record, wanted):
+def record_differences(record, wanted, setting=None):
     """Return in what a record of a corpus, an evaluation or gates is not of today, a phrase each.
 
-    ``wanted`` is what :func:`expected` has of its task.
+    ``wanted`` is what :func:`expected` has of its task, ``setting`` the compression that the record
+    should be of, where it is known; otherwise it is the record's own.
     """
     if record.get("kind") == "corpus":
         return _source_differences(record, wanted["source"])
@@ -195,10 +196,10 @@ def record_differences(record, wanted):
     if then := record.get("evaluation"):
         kind = GATES if record.get("kind") == GATES else "evaluation"
         found += differences(then, wanted[kind])
-    if then := record.get("compression"):
-        setting = then["setting"]
+    setting = setting or record.get("setting", "original")
+    if setting != "original":
         now = {"setting": setting, **wanted["settings"].get(setting, {})}
-        found += differences(then, now, f"{setting}.")
+        found += differences(record.get("compression") or {}, now, f"{setting}.")
     return found
 
 

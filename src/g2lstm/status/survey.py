@@ -162,7 +162,8 @@ class Survey:
             reasons.append("evaluated on another corpus")
         if differ(made_from, self._model_hash(run)):
             reasons.append("evaluated with another model")
-        return reasons + plan.record_differences(record, self.expected["tasks"][run.task])
+        expected = self.expected["tasks"][run.task]
+        return reasons + plan.record_differences(record, expected, wanted.setting)
 
     def _corpus_hash(self, task):
         """Return the hash of a task's corpus, by its record where there is only that, or None."""
