@@ -46,8 +46,8 @@ def table(tmp_path, records, trainings, number=7):
             if facts is not None:
                 path.with_suffix(".prov.json").write_text(json.dumps(facts))
     summary, provenance = tmp_path / "summary.csv", tmp_path / "provenance.csv"
-    jobs = json.dumps([record["job"] for record, _ in trainings])
-    run("aggregate", **paths, jobs=[jobs], summary=[summary], provenance=[provenance])
+    expected = json.dumps({"jobs": [record["job"] for record, _ in trainings], "tasks": {}})
+    run("aggregate", **paths, expected=[expected], summary=[summary], provenance=[provenance])
     run(
         "table", table=[f"table{number}"], summary=[summary], provenance=[provenance],
         layout=[json.dumps(DEMO)], stem=[tmp_path / "table"],
