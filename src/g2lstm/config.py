@@ -189,15 +189,22 @@ def _job_schema(task, stage):
     return {"properties": parts}
 
 
-def _read_preset(name):
-    """Return the settings of a preset, laid over those of its ``base`` if it names one."""
-    path = PRESETS / f"{name}.yaml"
+def _read_preset(name, where="config: preset", above=()):
+    """Return the settings of a preset, laid over those of its ``base`` if it names one.
+
+    ``where`` is the key that names the preset, ``above`` are those that it is the base of.
+    """
     if name not in presets():
-        raise UserError(f"config: preset = {name!r} is unknown; allowed: {', '.join(presets())}")
-    with open(path, encoding="utf-8") as stream:
-        settings = yaml.load(stream, LOADER)
+        raise UserError(f"{where} = {name!r} is unknown; allowed: {', '.join(presets())}")
+    above = (*above, name)
+    path = PRESETS / f"{name}.yaml"
+    settings = read_config(path)
     base = settings.pop("base", None)
-    return _merge(_read_preset(base), settings) if base else settings
+    if base is None:
+        return settings
+    if base in above:
+        raise UserError(f"{path}: base = {base!r} leads back to itself; name another preset")
+    return _merge(_read_preset(base, f"{path}: base", above), settings)
 
 
 def _merge(base, over):

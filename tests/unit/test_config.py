@@ -1,5 +1,7 @@
 """Configuration: every preset is complete; every mistake is told in one line."""
 
+import shutil
+
 import pytest
 
 from g2lstm import config
@@ -234,6 +236,46 @@ def test_a_mistake_names_key_value_and_what_is_allowed(mistake):
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """Return what writes a preset of the user's, beside ours."""
+    shutil.copytree(config.PRESETS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(config, "PRESETS", tmp_path)
+    return lambda text, name="mine": (tmp_path / f"{name}.yaml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("label: [x", "expected ',' or ']'"),
+        ("- demo", "not a list of keys and values"),
+        ("base: dmo", "base = 'dmo' is unknown; allowed: demo, mine"),
+        ("base: [demo]", "base = ['demo'] is unknown"),
+        ("base: mine", "base = 'mine' leads back to itself"),
+    ],
+)
+def test_a_mistake_in_a_preset_names_its_file(mine, text, words):
+    mine(text)
+    with pytest.raises(UserError) as error:
+        config.resolve({}, "mine")
+    assert words in str(error.value)
+    assert "mine.yaml: " in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_preset_lacks_what_every_preset_has(mine):
+    mine("")
+    with pytest.raises(UserError, match="config: top level lacks"):
+        config.resolve({}, "mine")
+
+
+def test_presets_that_are_each_other_s_base_are_told_so(mine):
+    mine("base: yours")
+    mine("base: mine", name="yours")
+    with pytest.raises(UserError, match=r"yours.yaml: base = 'mine' leads back to itself"):
+        config.resolve({}, "mine")
 
 
 def test_methods_of_a_sparse_task_that_are_null_are_left_out_and_change_no_label():
