@@ -11,9 +11,9 @@ Made from `workflow/schemas/config.schema.yaml` by `make docs`; do not edit.
 `config.yaml` names a preset ({presets}) and overrides any of its keys. The defaults below are the
 published recipe (of `en-de`: that of German-English); each preset in `workflow/presets/` spells out
 its own values. On the command line:
-`snakemake --config preset=small "seeds=[1,2]" "lm={{train: {{epochs: 10}}}}"`. Keys that do not
-exist and values that are not allowed stop the run with one line. A task that is not run as its
-preset says is called so wherever its numbers appear, unless you give it a `label`.
+`snakemake --cores 2 --config preset=small "seeds=[1,2]" "lm={{train: {{epochs: 10}}}}"`. Keys that
+do not exist and values that are not allowed stop the run with one line. A task that is not run as
+its preset says is called so wherever its numbers appear, unless you give it a `label`.
 
 | key | type | default | meaning |
 |---|---|---|---|

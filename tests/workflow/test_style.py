@@ -14,6 +14,7 @@ from g2lstm.manual import configuration_page
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = sorted(ROOT.glob("envs/*.yaml"))
+PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
 def run(*command):
@@ -78,9 +79,14 @@ def test_the_environments_hold_all_requirements_but_those_of_the_caller():
     assert pins("requirements.txt").keys() - held == {"snakemake", "pygments"}
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
-)
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_that_run_jobs_say_on_how_many_cores(page):
+    commands = re.findall(r"(?:^|`)snakemake ([^`\n]+)", (ROOT / page).read_text(), re.MULTILINE)
+    others = ("--workflow-profile", "--report", "--containerize", "--unlock", "-p")
+    assert not [command for command in commands if not command.startswith(("--cores", *others))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
     missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
