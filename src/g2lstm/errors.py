@@ -1,6 +1,8 @@
 """The exception that means "the user can mend this", and what to say of the system's own errors."""
 
 import errno
+import sys
+from functools import wraps
 
 ADVICE = {
     errno.ENOSPC: "make room and run again",
@@ -23,3 +25,19 @@ def explain(error):
     reason = error.strerror or " ".join(str(error).split())
     advice = ADVICE.get(error.errno)
     return f"{reason}; {advice}" if advice else reason
+
+
+def told(function):
+    """Return ``function`` for the Snakefile to call: a UserError ends Snakemake with its one line.
+
+    Snakemake puts a traceback under any other exception.
+    """
+
+    @wraps(function)
+    def called(*args):
+        try:
+            return function(*args)
+        except UserError as error:
+            sys.exit(str(error))
+
+    return called

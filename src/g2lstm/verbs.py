@@ -18,9 +18,10 @@ DATASETS = ROOT / "resources" / "datasets.yaml"
 
 def status(options):
     """Print the state of all runs."""
-    from g2lstm.config import read_config, resolve
+    from g2lstm.config import resolve
     from g2lstm.status.report import report
     from g2lstm.status.survey import Survey
+    from g2lstm.yaml_files import read_config
 
     config = resolve(read_config(options.config), options.preset)
     print("\n".join(report(Survey(config, options.directory))))

@@ -238,6 +238,24 @@ def test_a_mistake_names_key_value_and_what_is_allowed(mistake):
         assert word in message
 
 
+@pytest.mark.parametrize("rate", ["1e-3", "1E-3", "1.e-3", "+1.0e-3", 0.001])
+def test_a_number_with_an_exponent_is_one_wherever_it_stands(mine, rate):
+    user = {"lm": {"optimisation": {"lr": rate}}}
+    mine(f"base: demo\nlm: {{optimisation: {{lr: {rate}}}}}")
+    assert config.resolve(user)["lm"]["optimisation"]["lr"] == 0.001
+    assert config.resolve({}, "mine")["lm"]["optimisation"]["lr"] == 0.001
+
+
+def test_a_mirror_and_labels_are_text_whatever_they_look_like():
+    for mirror in ("1e3", "2026", 2026, "yes"):
+        user = {"data_mirror": mirror, "label": mirror, "lm": {"label": mirror}}
+        found = config.resolve(user)
+        assert found["data_mirror"] == found["label"] == found["lm"]["label"] == str(mirror)
+    assert config.resolve({"data_mirror": "null"})["data_mirror"] is None
+    with pytest.raises(UserError, match="data_mirror = True"):
+        config.resolve({"data_mirror": True})
+
+
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
     """Return what writes a preset of the user's, beside ours."""
@@ -250,6 +268,8 @@ def mine(tmp_path, monkeypatch):
     ("text", "words"),
     [
         ("label: [x", "expected ',' or ']'"),
+        ("lm: {}\nde-en: {}\nlm: {}", "lm stands twice, in lines 1 and 3; join them"),
+        ("lm:\n  train: {epochs: 3, epochs: 4}", "epochs stands twice, in lines 2 and 2; join"),
         ("- demo", "not a list of keys and values"),
         ("base: dmo", "base = 'dmo' is unknown; allowed: demo, mine"),
         ("base: [demo]", "base = ['demo'] is unknown"),
@@ -269,6 +289,12 @@ def test_an_empty_preset_lacks_what_every_preset_has(mine):
     mine("")
     with pytest.raises(UserError, match="config: top level lacks"):
         config.resolve({}, "mine")
+
+
+def test_keys_that_a_section_takes_from_another_stand_there_once(mine):
+    mine("base: demo\nen-de: {train: {<<: &all {updates: 3}, updates: 4}}\nde-en: {train: *all}")
+    found = config.resolve({}, "mine")
+    assert (found["de-en"]["train"]["updates"], found["en-de"]["train"]["updates"]) == (3, 4)
 
 
 def test_presets_that_are_each_other_s_base_are_told_so(mine):

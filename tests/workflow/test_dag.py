@@ -111,6 +111,25 @@ def test_a_mistake_stops_with_one_line_and_no_traceback(snakemake, override, wor
     assert "Traceback" not in run.stderr + run.stdout
 
 
+@pytest.mark.parametrize("option", [(), ("--configfile", "mine.yaml")])
+def test_a_section_that_stands_twice_stops_with_one_line(project, snakemake, option):
+    file = project / (option[1] if option else "config.yaml")
+    file.write_text("lm: {train: {epochs: 1}}\nlm: {finetune: {epochs: 1}}\n")
+    run = snakemake("--dry-run", "--quiet", *option)
+    assert run.returncode != 0
+    assert run.stderr.splitlines()[-1].endswith(
+        f"{file.name}: lm stands twice, in lines 1 and 2; join them"
+    )
+    assert "Traceback" not in run.stderr
+
+
+def test_a_rate_with_an_exponent_is_a_number(project, snakemake):
+    for rate, option in (("1e-3", ()), ("3.0", ("--config", "lm={optimisation: {lr: 1e-3}}"))):
+        (project / "config.yaml").write_text(f"lm: {{optimisation: {{lr: {rate}}}}}\n")
+        run = snakemake("--dry-run", "--quiet", *option)
+        assert run.returncode == 0, run.stderr
+
+
 def test_rules_run_in_the_python_of_snakemake_though_nobody_activated_it(project):
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "1", "paper_tables/demo/figure2.png"],

@@ -6,7 +6,7 @@ from functools import cache
 
 from g2lstm import config as g2config
 from g2lstm import plan
-from g2lstm.errors import UserError
+from g2lstm.errors import UserError, told
 from g2lstm.records import canonical_json
 from g2lstm.tasks import (
     GATE_FIGURES,
@@ -20,8 +20,14 @@ from g2lstm.tasks import (
     TASKS,
     TRANSLATION,
 )
+from g2lstm.yaml_files import read_config
 
 TARGETS = {"language_model": ["lm"], "translation": TRANSLATION, "sparse": SPARSE}
+
+
+if not workflow.modifier.skip_configfile:  # a workflow that imports ours has files of its own
+    for file in workflow.configfiles:
+        told(read_config)(file)  # stricter than Snakemake
 
 
 @cache
@@ -30,12 +36,10 @@ def resolved(preset):
     return g2config.resolve(config, preset)
 
 
+@told
 def settings(preset=None):
     """Return the complete configuration of a preset; stop with one line when it is wrong."""
-    try:
-        return resolved(None if preset == config.get("preset") else preset)
-    except UserError as error:
-        sys.exit(str(error))
+    return resolved(None if preset == config.get("preset") else preset)
 
 
 wildcard_constraints:
