@@ -2,6 +2,7 @@
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 
 from snakemake.utils import min_version
 
@@ -19,11 +20,11 @@ configfile: ROOT / "config.yaml"
 # The prefix replaces Snakemake's own, so it repeats the strict mode. It runs after the activation of
 # an environment: it makes the package importable, and the Python of the rule the first on PATH. That
 # is the environment's or, without one, Snakemake's; conda puts it where the one active outside stood.
-OUTSIDE = os.environ.get("CONDA_PREFIX", "")
+OUTSIDE = quote(os.environ.get("CONDA_PREFIX", ""))
 shell.prefix(
-    f"[ \"$CONDA_PREFIX\" != '{OUTSIDE}' ] && PROGRAMS=$CONDA_PREFIX/bin"
-    f" || PROGRAMS='{Path(sys.executable).parent}'; set -euo pipefail; export"
-    f" PATH=\"$PROGRAMS:$PATH\" PYTHONPATH='{ROOT}/src' PYTHONNOUSERSITE=1 PYTHONHASHSEED=0; "
+    f'[ "$CONDA_PREFIX" != {OUTSIDE} ] && PROGRAMS=$CONDA_PREFIX/bin'
+    f" || PROGRAMS={quote(str(Path(sys.executable).parent))}; set -euo pipefail; export PYTHONHASHSEED=0"
+    f' PATH="$PROGRAMS:$PATH" PYTHONPATH={quote(str(ROOT))}/src PYTHONNOUSERSITE=1; '
 )
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import yaml
-from project import ROOT
+from project import ROOT, copy_project, run_snakemake
 
 from g2lstm import config
 from g2lstm.tasks import SPARSE, TABLE_TASKS, TASKS, TRANSLATION
@@ -128,6 +128,15 @@ def test_a_rate_with_an_exponent_is_a_number(project, snakemake):
         (project / "config.yaml").write_text(f"lm: {{optimisation: {{lr: {rate}}}}}\n")
         run = snakemake("--dry-run", "--quiet", *option)
         assert run.returncode == 0, run.stderr
+
+
+def test_the_folder_may_have_any_name(tmp_path, environment):
+    folder = tmp_path / "it's mine"
+    folder.mkdir()
+    figure = "paper_tables/demo/figure2.png"
+    run = run_snakemake(copy_project(folder), environment, "--cores", 1, figure)
+    assert run.returncode == 0, run.stderr
+    assert (folder / figure).exists()
 
 
 def test_rules_run_in_the_python_of_snakemake_though_nobody_activated_it(project):
