@@ -22,8 +22,8 @@ configfile: ROOT / "config.yaml"
 # is the environment's or, without one, Snakemake's; conda puts it where the one active outside stood.
 OUTSIDE = quote(os.environ.get("CONDA_PREFIX", ""))
 shell.prefix(
-    f'[ "$CONDA_PREFIX" != {OUTSIDE} ] && PROGRAMS=$CONDA_PREFIX/bin'
-    f" || PROGRAMS={quote(str(Path(sys.executable).parent))}; set -euo pipefail; export PYTHONHASHSEED=0"
+    f'[ "$CONDA_PREFIX" != {OUTSIDE} ] && PROGRAMS=$CONDA_PREFIX/bin ||'
+    f" PROGRAMS={quote(str(Path(sys.executable).parent))}; set -euo pipefail; export PYTHONHASHSEED=0"
     f' PATH="$PROGRAMS:$PATH" PYTHONPATH={quote(str(ROOT))}/src PYTHONNOUSERSITE=1; '
 )
 
@@ -49,11 +49,11 @@ rule all:
 
 
 # The halves of the paper, each without the other, and the papers on structured sparsity.
-for target, tasks in TARGETS.items():
+for target in TARGETS:
 
     rule:
         name:
             target
         input:
-            published(tasks),
+            target_files(target),
         localrule: True

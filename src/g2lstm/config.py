@@ -97,12 +97,28 @@ def tasks_of(config):
     return [*TASKS, *(task for task in SPARSE if task in config)]
 
 
+def section_of(config, task):
+    """Return the section of a task; raise UserError when the configuration has no such task."""
+    if task not in config:
+        found = ", ".join(tasks_of(config))
+        raise UserError(f"preset {config['preset']} has no task {task}; it has {found}")
+    return config[task]
+
+
+def variants(config, task):
+    """Return the models that a task compares, by name."""
+    return section_of(config, task)["methods"] if task in SPARSE else config["variants"]
+
+
 def training_job(config, task, variant, seed, stage):
     """Return what decides the result of a training run, without the keys left at their default.
 
     A new key with a default, or another order of keys, leaves the job as it was.
     """
-    section = config[task]
+    section, models = section_of(config, task), variants(config, task)
+    if variant not in models:
+        found = f"preset {config['preset']} has no {variant} of {task}"
+        raise UserError(f"{found}; it has {', '.join(models)}")
     complete = {
         "model": section["model"],
         "optimisation": section["optimisation"],
@@ -110,13 +126,13 @@ def training_job(config, task, variant, seed, stage):
         "precision": config["precision"],
     }
     if task in SPARSE:
-        complete["method"] = method = dict(section["methods"][variant])
+        complete["method"] = method = dict(models[variant])
         # A method may have its own model, optimiser and schedule; the task's other keys stay.
         for part in ("model", "optimisation", "schedule"):
             name = stage if part == "schedule" else part
             complete[part] = _merge(complete[part], method.pop(name, {}))
     else:
-        complete["gate"] = config["variants"][variant]
+        complete["gate"] = models[variant]
     complete |= {
         name: section["evaluation"][name] for name in VALIDATION if name in section["evaluation"]
     }

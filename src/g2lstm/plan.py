@@ -7,7 +7,8 @@ complete configuration; paths are relative to the folder that has ``results/``.
 from itertools import product
 from typing import NamedTuple
 
-from g2lstm.config import differences, training_job
+from g2lstm.config import describe, differences, section_of, training_job, variants
+from g2lstm.errors import UserError
 from g2lstm.tasks import (
     GATE_FIGURES,
     LAG_TASKS,
@@ -66,11 +67,6 @@ class Record(NamedTuple):
     path: str
     setting: str
     mode: str
-
-
-def variants(config, task):
-    """Return the names of the models that a task compares."""
-    return config[task]["methods"] if task in SPARSE else config["variants"]
 
 
 def runs(config, task):
@@ -158,12 +154,11 @@ def gate_settings(config, task):
 
 
 def corpus_source(config, task):
-    """Return what decides a task's corpus."""
-    section = config[task]
-    source = {"corpus": section["corpus"]}
-    if section["corpus"] == "synthetic":
-        source["synthetic"] = section["synthetic"]
-    return source | ({"task": task, "bpe": section["bpe"]} if task in TRANSLATION else {})
+    """Return what decides the corpus of a task."""
+    section = section_of(config, task)
+    names = ("corpus", "synthetic") if section["corpus"] == "synthetic" else ("corpus",)
+    source = {name: section[name] for name in names}
+    return source | {"task": task, "bpe": section["bpe"]} if task in TRANSLATION else source
 
 
 def expected(config, runs):
@@ -212,15 +207,46 @@ def _source_differences(record, now):
     return differences(then, {name: today[name] for name in then})
 
 
+def needed(found, config, name, about):
+    """Return ``found``, what a table, figure or page called ``name`` is made of.
+
+    Raises UserError when there is none: the configuration has nothing of what it is ``about``.
+    """
+    if not found:
+        preset, about = config["preset"], ", ".join(about)
+        raise UserError(f"preset {preset} has nothing that {name} is about ({about})")
+    return found
+
+
 def table_tasks(config, table):
     """Return the tasks that a table is about, of those that the configuration has."""
-    return [task for task in TABLE_TASKS[table] if task in config]
+    about = TABLE_TASKS[table]
+    return needed([task for task in about if task in config], config, table, about)
+
+
+def judged(config, page):
+    """Return the paper that a comparison or a page of claims is about, and its tasks."""
+    paper = SPARSE_PAPERS.get(page.partition("_")[0])
+    if paper is None:
+        return "g2lstm", TASKS
+    found = [task for task in paper.tasks if task in config]
+    return paper.name, needed(found, config, page, paper.tasks)
 
 
 def _possible(table, tasks):
     """Tell whether a table can be made of ``tasks``: all of the paper's, or some sparse ones."""
     about = set(TABLE_TASKS[table])
     return about <= set(tasks) or bool(about & set(SPARSE) & set(tasks))
+
+
+def layout(config):
+    """Return what tables and figures need to know of a configuration."""
+    tasks = {task: config[task] for task in TASKS}
+    found = {name: config[name] for name in ("preset", "label", "tables")}
+    found["corpora"], found["reduced"] = describe(config)
+    found["settings"] = {task: section["settings"] for task, section in tasks.items()}
+    found["beam"] = {task: tasks[task]["evaluation"]["beam"] for task in TRANSLATION}
+    return found | {"convention": config["lm"]["evaluation"]["convention"]}
 
 
 def published_files(config, tasks):

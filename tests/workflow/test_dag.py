@@ -111,6 +111,32 @@ def test_a_mistake_stops_with_one_line_and_no_traceback(snakemake, override, wor
     assert "Traceback" not in run.stderr + run.stdout
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("results/demo/word-ptb-large/summary.csv", "demo has no task word-ptb-large; it has lm,"),
+        ("results/demo/data/agnews/corpus.json", "demo has no task agnews; it has lm,"),
+        (
+            "results/demo/word-ptb-small/bayes-w/s1/train/training.json",
+            "demo has no bayes-w of word-ptb-small; it has original, pruning-wn, pruning-wgn, ba",
+        ),
+        ("paper_tables/demo/iss_lstm.md", "demo has nothing that iss_lstm is about (word-ptb-l"),
+        (
+            "paper_tables/demo/sparse-gates-bayes-w.png",
+            "demo has nothing that sparse-gates-bayes-w is about (bayes-w)",
+        ),
+        ("paper_tables/small/iss_claims.md", "small has nothing that iss_claims is about (word-"),
+        ("sparse", "small has no task of sparse; these have: demo, paper, paper-short"),
+    ],
+)
+def test_what_a_preset_has_not_is_told_in_one_line(snakemake, target, message):
+    preset = message.split()[0]
+    run = snakemake("--dry-run", "--quiet", "all", "--config", f"preset={preset}", "--", target)
+    assert run.returncode != 0
+    assert run.stderr.splitlines()[-1].startswith(f"preset {message}")
+    assert "Traceback" not in run.stderr + run.stdout
+
+
 @pytest.mark.parametrize("option", [(), ("--configfile", "mine.yaml")])
 def test_a_section_that_stands_twice_stops_with_one_line(project, snakemake, option):
     file = project / (option[1] if option else "config.yaml")

@@ -13,7 +13,6 @@ from g2lstm.tasks import (
     METHODS,
     SPARSE,
     SPARSE_FIGURES,
-    SPARSE_PAPERS,
     STAGE_VERSION,
     STAGES,
     TABLE_TASKS,
@@ -107,11 +106,12 @@ def mirror_option():
     return f"--mirror {shlex.quote(mirror)}" if mirror else ""
 
 
+@told
 def task_of(wildcards):
     """Return the section of the configuration of a job's task, and the task's name."""
     names = (wildcards.get(name) for name in ("task", "pair", "words"))
     task = next(filter(None, names), "lm")
-    return settings(wildcards.preset)[task], task
+    return g2config.section_of(settings(wildcards.preset), task), task
 
 
 def run_of(wildcards):
@@ -138,6 +138,7 @@ def initial_model(wildcards):
     return before.model if before else []
 
 
+@told
 def training_job(wildcards):
     """Return all that decides the result of a training run, as JSON."""
     job = g2config.training_job(
@@ -206,13 +207,7 @@ def table_layout(wildcards):
 @cache
 def layout(preset):
     """Return the layout of a preset, as JSON."""
-    config = settings(preset)
-    tasks = {task: config[task] for task in TASKS}
-    found = {name: config[name] for name in ("preset", "label", "tables")}
-    found["corpora"], found["reduced"] = g2config.describe(config)
-    found["settings"] = {task: section["settings"] for task, section in tasks.items()}
-    found["beam"] = {task: tasks[task]["evaluation"]["beam"] for task in TRANSLATION}
-    return canonical_json({**found, "convention": config["lm"]["evaluation"]["convention"]})
+    return canonical_json(plan.layout(settings(preset)))
 
 
 def run_stages(wildcards):
@@ -235,21 +230,27 @@ def gate_records(preset, task):
     return plan.gate_records(settings(preset), task)
 
 
+@told
 def sparse_records(wildcards):
     """Return the records that a figure about sparse models' gates shows."""
-    return plan.sparse_figure_records(settings(wildcards.preset), wildcards.figure)
+    found, figure = settings(wildcards.preset), wildcards.figure
+    shown = plan.sparse_figure_records(found, figure)
+    return plan.needed(shown, found, figure, [SPARSE_FIGURES[figure]])
 
 
+@told
 def records(wildcards):
     """Return all records that tables and figures about a task are made of."""
     return plan.task_records(settings(wildcards.preset), wildcards.task)
 
 
+@told
 def task_runs(wildcards):
     """Return all training runs of a task."""
     return plan.runs(settings(wildcards.preset), wildcards.task)
 
 
+@told
 def figure_runs(wildcards):
     """Return the training runs behind a figure of gates."""
     config, figure = settings(wildcards.preset), wildcards.figure
@@ -280,6 +281,7 @@ def summaries(tasks, file="summary"):
 def table_inputs(file):
     """Return the function that gives a file of each of the tasks that a table is about."""
 
+    @told
     def files(wildcards):
         tasks = plan.table_tasks(settings(wildcards.preset), wildcards.table)
         return summaries(tasks, file)(wildcards)
@@ -287,13 +289,10 @@ def table_inputs(file):
     return files
 
 
+@told
 def judged(wildcards):
     """Return the paper that a comparison or a page of claims is about, and its tasks."""
-    paper = SPARSE_PAPERS.get(wildcards.kind.partition("_")[0])
-    if paper is None:
-        return "g2lstm", TASKS
-    found = settings(wildcards.preset)
-    return paper.name, [task for task in paper.tasks if task in found]
+    return plan.judged(settings(wildcards.preset), wildcards.kind)
 
 
 def published_files(preset, tasks):
@@ -305,6 +304,22 @@ def published(tasks):
     """Return what goes into print of those of ``tasks`` that the chosen preset has."""
     found = [task for task in g2config.tasks_of(settings()) if task in tasks]
     return published_files(settings()["preset"], found)
+
+
+def target_files(target):
+    """Return the function that gives what a target makes: not all presets have something of it."""
+
+    @told
+    def files(wildcards):
+        tasks = {*TARGETS[target]}
+        if not (found := published(tasks)):
+            others = [n for n in usable_presets() if tasks & {*g2config.tasks_of(settings(n))}]
+            known = ", ".join(others) or "none"
+            preset = settings()["preset"]
+            raise UserError(f"preset {preset} has no task of {target}; these have: {known}")
+        return found
+
+    return files
 
 
 def document_files(wildcards):
