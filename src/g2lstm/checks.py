@@ -45,7 +45,7 @@ def _check_parts(value, where):
     that are too large for any array.
     """
     if isinstance(value, str) and UNPRINTABLE.search(value):
-        raise UserError(f"config: {_shown(value)} in {where} holds control characters")
+        raise UserError(f"config: {shown(value)} in {where} holds control characters")
     if isinstance(value, int) and value.bit_length() >= 64:
         raise UserError(f"config: {where} holds a number of more than 64 bits")
     if isinstance(value, list):
@@ -54,12 +54,12 @@ def _check_parts(value, where):
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise UserError(f"config: key {_shown(key)} in {where} is not text; quote it")
+                raise UserError(f"config: key {shown(key)} in {where} is not text; quote it")
             _check_parts(key, where)
             _check_parts(item, key)
 
 
-def _shown(value):
+def shown(value):
     """Return ``value`` as a message shows it."""
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
@@ -73,13 +73,13 @@ def _explain(error):
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
         unknown = sorted(set(error.instance) - set(known))
-        return f"unknown key {_shown(', '.join(unknown))} in {where}; allowed: {', '.join(known)}"
+        return f"unknown key {shown(', '.join(unknown))} in {where}; allowed: {', '.join(known)}"
     if error.validator == "required":
         missing = sorted(set(error.validator_value) - set(error.instance))
         return f"{where} lacks {', '.join(missing)}"
     if "propertyNames" in error.absolute_schema_path:
-        return f"{where}: name {_shown(error.instance)} is not allowed ({_allowed(error)})"
-    return f"{where} = {_shown(error.instance)} is not allowed ({_allowed(error)})"
+        return f"{where}: name {shown(error.instance)} is not allowed ({_allowed(error)})"
+    return f"{where} = {shown(error.instance)} is not allowed ({_allowed(error)})"
 
 
 def _explain_setting(where, error):
@@ -89,7 +89,7 @@ def _explain_setting(where, error):
     method = setting.get("method") if isinstance(setting, dict) else None
     if not isinstance(method, str) or method not in methods:
         allowed = f"must be one of {', '.join(methods)}"
-        return f"{where}.method = {_shown(method)} is not allowed ({allowed})"
+        return f"{where}.method = {shown(method)} is not allowed ({allowed})"
     inner = next(Validator(methods[method]).iter_errors(setting))
     inner.parent = error
     return _explain(inner)
@@ -111,8 +111,8 @@ def _allowed(error):
         "not": "reserved:",
     }
     value = error.validator_value
-    shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-    return f"{words.get(error.validator, error.validator)} {shown}"
+    listed = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return f"{words.get(error.validator, error.validator)} {listed}"
 
 
 def check_across(config):

@@ -5,12 +5,13 @@ Used by the Snakefile, so it imports neither torch nor pandas.
 
 import contextlib
 import copy
+import re
 from functools import cache
 from pathlib import Path
 
 import yaml
 
-from g2lstm.checks import check_across, check_schema
+from g2lstm.checks import check_across, check_schema, shown
 from g2lstm.errors import UserError
 from g2lstm.tasks import SPARSE, TASKS
 from g2lstm.yaml_files import Loader, read_config
@@ -18,6 +19,8 @@ from g2lstm.yaml_files import Loader, read_config
 ROOT = Path(__file__).parents[2]
 PRESETS = ROOT / "workflow" / "presets"
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+NAME = re.compile("[a-z][a-z0-9_-]*")  # of a preset: stands in paths and in names of rules
+NAMING = "a name has small letters, digits, - and _, a letter first"
 VALIDATION = ("valid_batch", "length")  # settings of an evaluation that decide the validations
 TEXTS = ("label", "data_mirror")  # keys whose value is text whatever it looks like
 
@@ -62,8 +65,8 @@ def read_schema():
 
 
 def presets():
-    """Return the names of all presets."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    """Return the names of all presets; files of other names, such as those of editors, are none."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml") if NAME.fullmatch(path.stem))
 
 
 def describe(config):
@@ -199,7 +202,9 @@ def _read_preset(name, where="config: preset", above=()):
     ``where`` is the key that names the preset, ``above`` are those that it is the base of.
     """
     if name not in presets():
-        raise UserError(f"{where} = {name!r} is unknown; allowed: {', '.join(presets())}")
+        known = ", ".join(presets())
+        rule = "" if NAME.fullmatch(str(name)) else f" ({NAMING})"
+        raise UserError(f"{where} = {shown(name)} is unknown; allowed: {known}{rule}")
     above = (*above, name)
     path = PRESETS / f"{name}.yaml"
     settings = read_config(path)

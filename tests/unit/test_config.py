@@ -291,6 +291,15 @@ def test_an_empty_preset_lacks_what_every_preset_has(mine):
         config.resolve({}, "mine")
 
 
+@pytest.mark.parametrize("name", ["my run", "demo+", "2026", "Demo", "é"])
+def test_a_preset_whose_name_no_path_could_hold_is_none(mine, name):
+    mine("base: demo", name=name)
+    assert name not in config.presets()
+    for given in {name, int(name) if name.isdecimal() else name}:
+        with pytest.raises(UserError, match=r"preset = .* is unknown; .* \(a name has small"):
+            config.resolve({"preset": given})
+
+
 def test_keys_that_a_section_takes_from_another_stand_there_once(mine):
     mine("base: demo\nen-de: {train: {<<: &all {updates: 3}, updates: 4}}\nde-en: {train: *all}")
     found = config.resolve({}, "mine")

@@ -89,6 +89,7 @@ def test_the_profiles_differ_only_in_what_slurm_needs():
     ("override", "words"),
     [
         ("preset=huge", ["preset", "'huge'", "demo, paper, paper-short, small"]),
+        ("preset=2026", ["preset", "2026", "a name has small letters"]),
         ("preset=[demo]", ["preset", "demo, paper, paper-short, small"]),
         ("sedes=[1]", ["unknown key", "sedes", "seeds"]),
         ("lm={settings: {svd-k16: {k: 500}}}", ["lm.settings.svd-k16.k", "500", "1 to 64"]),
@@ -147,6 +148,13 @@ def test_a_section_that_stands_twice_stops_with_one_line(project, snakemake, opt
         f"{file.name}: lm stands twice, in lines 1 and 2; join them"
     )
     assert "Traceback" not in run.stderr
+
+
+def test_a_file_that_is_no_preset_does_no_harm(project, snakemake):
+    for name, text in (("demo+", "base: demo"), ("my run", "base: demo"), ("mine", "label: [x")):
+        (project / f"workflow/presets/{name}.yaml").write_text(text)
+    run = snakemake("--dry-run", "--quiet")
+    assert run.returncode == 0, run.stderr
 
 
 def test_a_rate_with_an_exponent_is_a_number(project, snakemake):
