@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -67,6 +68,12 @@ def test_a_key_that_does_not_fit_the_other_presets_does_no_harm(snakemake):
 def test_two_seeds_train_twice_as_much(snakemake):
     one, two = (snakemake("--dry-run", "--config", f"seeds={seeds}") for seeds in ("[1]", "[1,2]"))
     assert job_counts(two.stdout)["train"] == 2 * job_counts(one.stdout)["train"]
+
+
+def test_a_mirror_may_lie_in_the_home_folder(snakemake):
+    mirror = ("--config", "preset=small", "data_mirror=~/copies of texts")
+    command = snakemake("--dry-run", "--printshellcmds", "results/datasets/ptb/files.json", *mirror)
+    assert f"--mirror '{Path.home()}/copies of texts'" in command.stdout
 
 
 def test_training_has_no_time_limit_where_nobody_ends_it(snakemake):

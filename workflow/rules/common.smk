@@ -103,7 +103,7 @@ def time_budget(wildcards, resources):
 def mirror_option():
     """Return the option that names the mirror, when the user has set one."""
     mirror = settings()["data_mirror"]
-    return f"--mirror {shlex.quote(mirror)}" if mirror else ""
+    return f"--mirror {shlex.quote(os.path.expanduser(mirror))}" if mirror else ""
 
 
 @told
