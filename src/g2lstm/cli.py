@@ -6,6 +6,7 @@ stands in :mod:`g2lstm.verbs`.
 
 import argparse
 import json
+import os
 import sys
 
 from g2lstm import verbs as work
@@ -20,9 +21,14 @@ def main(arguments=None):
     try:
         if "expected" in options:
             require_expected(options.records, options.trainings, options.expected)
-        return options.run(options) or 0
+        code = options.run(options) or 0
+        sys.stdout.flush()
+        return code
     except UserError as error:
         message = str(error)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # takes what is left
+        return 141  # as of a process that SIGPIPE ended
     except OSError as error:
         message = f"{error.filename}: {explain(error)}" if error.filename else explain(error)
     except ModuleNotFoundError as error:

@@ -315,6 +315,16 @@ def test_nothing_yet_is_one_line(tmp_path, capsys):
     assert lines == [f"{folder}: nothing yet of {count} training runs (preset demo)"]
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    command = [sys.executable, "-m", "g2lstm", "status", "--directory", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as run:
+        run.stdout.close()  # as head does
+        assert run.stderr.read() == b""
+    assert run.returncode == 141
+
+
 @pytest.mark.parametrize("text", [None, "a: [", "- 1\n", "preset: huge\n"])
 def test_a_configuration_that_cannot_be_used_is_one_line(tmp_path, capsys, text):
     path = tmp_path / "own.yaml"
