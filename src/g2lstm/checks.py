@@ -10,6 +10,15 @@ from g2lstm.tasks import SPARSE, TABLE_TASKS, TASKS
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # controls, halves of letters
 LONGEST = 80  # of a value in a message, in letters
+KINDS = {  # types of the schema in words
+    "array": "a list such as [1, 2]",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "null",
+    "number": "a number",
+    "object": "a section of keys and values",
+    "string": "text",
+}
 
 
 def _is_integer(_, value):
@@ -61,7 +70,7 @@ def _check_parts(value, where):
 
 def shown(value):
     """Return ``value`` as a message shows it."""
-    text = repr(value)
+    text = "null" if value is None else repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
@@ -84,9 +93,11 @@ def _explain(error):
 
 def _explain_setting(where, error):
     """Explain a compression setting: by the schema of its method, when the method is known."""
-    methods = {branch["properties"]["method"]["const"]: branch for branch in error.validator_value}
     setting = error.instance
-    method = setting.get("method") if isinstance(setting, dict) else None
+    if not isinstance(setting, dict):
+        return f"{where} = {shown(setting)} is not allowed (must be {KINDS['object']})"
+    methods = {branch["properties"]["method"]["const"]: branch for branch in error.validator_value}
+    method = setting.get("method")
     if not isinstance(method, str) or method not in methods:
         allowed = f"must be one of {', '.join(methods)}"
         return f"{where}.method = {shown(method)} is not allowed ({allowed})"
@@ -96,23 +107,29 @@ def _explain_setting(where, error):
 
 
 def _allowed(error):
+    """Say what is allowed in place of the value that ``error`` is about."""
+    value = error.validator_value
+    if error.validator == "type":
+        kinds = value if isinstance(value, list) else [value]
+        return f"must be {' or '.join(KINDS[kind] for kind in kinds)}"
+    if error.validator == "pattern":
+        return f"must be {error.schema['allowed']}"
+    if error.validator == "uniqueItems":
+        return "each may stand there once"
+    if error.validator == "not":
+        return f"{value['const']} is reserved"
     words = {
         "enum": "must be one of",
         "const": "must be",
-        "type": "must be of type",
         "minimum": "must be at least",
         "maximum": "must be at most",
         "exclusiveMinimum": "must be above",
         "exclusiveMaximum": "must be below",
         "minItems": "least number of items:",
         "minProperties": "least number of entries:",
-        "pattern": "must match",
-        "uniqueItems": "items must differ:",
-        "not": "reserved:",
     }
-    value = error.validator_value
-    listed = ", ".join(map(str, value)) if isinstance(value, list) else value
-    return f"{words.get(error.validator, error.validator)} {listed}"
+    allowed = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return f"{words.get(error.validator, error.validator)} {allowed}"
 
 
 def check_across(config):

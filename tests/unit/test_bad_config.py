@@ -144,9 +144,9 @@ def test_a_value_within_itself_is_told_in_one_line():
         config.resolve(loop)
 
 
-@pytest.mark.parametrize("key", [3, 2.5, True, None])
-def test_a_key_that_is_no_text_is_named(key):
-    with pytest.raises(UserError, match=rf"config: key {key} in model is not text; quote it"):
+@pytest.mark.parametrize(("key", "word"), [(3, "3"), (2.5, "2.5"), (True, "True"), (None, "null")])
+def test_a_key_that_is_no_text_is_named(key, word):
+    with pytest.raises(UserError, match=rf"config: key {word} in model is not text; quote it"):
         config.resolve({"lm": {"model": {key: 1}}})
 
 

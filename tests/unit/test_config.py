@@ -184,17 +184,30 @@ MISTAKES = {
     ),
     "precision": ({"precision": "float16"}, ["precision", "'float16'", "bfloat16"]),
     "base of a preset": ({"base": "paper"}, ["unknown key", "base"]),
-    "device": ({"device": "tpu"}, ["device", "'tpu'", "auto"]),
-    "seed twice": ({"seeds": [1, 1]}, ["seeds", "[1, 1]"]),
-    "wrong type": ({"seeds": 3}, ["seeds", "3", "array"]),
+    "device": ({"device": "tpu"}, ["device", "'tpu'", "must be auto, cpu, cuda, or cuda with a"]),
+    "seed twice": ({"seeds": [1, 1]}, ["seeds", "[1, 1]", "each may stand there once"]),
+    "wrong type": ({"seeds": 3}, ["seeds", "3", "must be a list such as [1, 2]"]),
+    "one of two types": ({"data_mirror": [1]}, ["data_mirror", "[1]", "must be text or null"]),
+    "no section": ({"lm": None}, ["lm = null", "must be a section of keys and values"]),
+    "no setting": (
+        {"lm": {"settings": {"svd-k16": None}}},
+        ["lm.settings.svd-k16 = null", "must be a section of keys and values"],
+    ),
+    "name of a setting": (
+        {"lm": {"settings": {"A b": {"method": "svd", "k": 1}}}},
+        ["lm.settings", "'A b'", "small letters, digits"],
+    ),
     "unknown gate": (
         {"variants": {"g2": {"kind": "hard"}}},
         ["variants.g2.kind", "'hard'", "gumbel"],
     ),
-    "unknown variant": ({"variants": {"mine": {"kind": "plain"}}}, ["variants", "mine"]),
+    "unknown variant": (
+        {"variants": {"mine": {"kind": "plain"}}},
+        ["variants", "'mine'", "must be one of baseline, sharpened, g2"],
+    ),
     "setting named original": (
         {"de-en": {"settings": {"original": {"method": "svd", "k": 3}}}},
-        ["de-en.settings", "original"],
+        ["de-en.settings", "'original'", "original is reserved"],
     ),
     "scope of a language model": (
         {"lm": {"settings": {"svd-k16": {"scope": "code"}}}},

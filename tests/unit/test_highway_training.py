@@ -184,7 +184,7 @@ def test_a_rate_that_a_method_does_not_name_is_that_of_the_task():
     [
         ({"model": {"depth": 0}}, ["word-ptb-rhn.model.depth", "0", "at least 1"]),
         ({"model": {"dropout": {"input": 1}}}, ["model.dropout.input", "1", "below 1"]),
-        ({"optimisation": {"bptt": None}}, ["optimisation.bptt", "type integer"]),
+        ({"optimisation": {"bptt": None}}, ["optimisation.bptt", "a whole number"]),
         ({"methods": {"iss-005": {"lambda2": 1}}}, ["iss-005", "lambda2", "allowed: method"]),
         ({"methods": {"iss-005": {"method": "bayes"}}}, ["'bayes'", "one of dense, iss"]),
         ({"methods": {"iss-003": {"method": "dense"}}}, ["iss-003", "iss-004"]),
