@@ -164,6 +164,12 @@ def test_a_file_that_is_no_preset_does_no_harm(project, snakemake):
     assert run.returncode == 0, run.stderr
 
 
+def test_a_configuration_file_may_be_json_with_tabs(project, snakemake):
+    (project / "own.json").write_text('{\n\t"lm": {\n\t\t"label": "letters"\n\t}\n}\n')
+    run = snakemake("--dry-run", "--quiet", "--configfile", "own.json")
+    assert run.returncode == 0, run.stderr
+
+
 def test_a_rate_with_an_exponent_is_a_number(project, snakemake):
     for rate, option in (("1e-3", ()), ("3.0", ("--config", "lm={optimisation: {lr: 1e-3}}"))):
         (project / "config.yaml").write_text(f"lm: {{optimisation: {{lr: {rate}}}}}\n")

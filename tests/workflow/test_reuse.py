@@ -54,6 +54,13 @@ def test_another_workflow_imports_ours_with_its_own_configuration(host, project,
         assert all(word.startswith("gates/") for word in words), command
 
 
+def test_configuration_files_of_another_workflow_are_its_own_matter(host, project, environment):
+    folder = host(project / "workflow/Snakefile")
+    (folder / "own.yaml").write_text("a: 1\na: 2\n")
+    run = run_snakemake(folder, environment, "--dry-run", "--configfile", "own.yaml")
+    assert run.returncode == 0, run.stderr
+
+
 def test_rules_without_the_package_are_told_in_one_line(host, project, environment):
     identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
     for command in (("init", "--quiet", "-b", "main"), ("add", "."), ("commit", "-qm", "all")):
