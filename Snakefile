@@ -28,9 +28,6 @@ shell.prefix(
 )
 
 
-report: "workflow/report/workflow.rst"
-
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/published.smk"
 include: "workflow/rules/report.smk"

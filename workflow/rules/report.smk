@@ -1,6 +1,10 @@
 # How results stand in the HTML report: folders, labels, captions (paths as seen from the rules).
 from g2lstm.paper.cells import TABLES
 
+
+report: "../report/workflow.rst"
+
+
 SUBJECTS = {  # tasks that a result is about -> folder
     ("lm",): "Language model",
     ("de-en",): "German-English",
