@@ -200,6 +200,8 @@ def test_the_published_model_computes_what_the_masked_one_does(levels, tmp_path)
 def counted(model):
     """Return what is left by the rules of the released code, and the gates that are not constant.
 
+    The rules are applied again until nothing changes, as two layers need.
+
     Masks of embedding, W_x and W_h of both layers, and softmax; of neurons; of gates.
     """
     with torch.no_grad():

@@ -73,6 +73,9 @@ def test_far_shares_are_means_over_neurons_of_a_kind():
     found = lags.far_shares(norms, ["o", "o", "ifgo", "io"])
     assert found == {"far_o": pytest.approx(0.375), "far_ifgo": pytest.approx(1.0)}
     assert lags.far_shares(norms[2:3], ["io"]) == {}
+    norms[3, 0] = 0.0
+    assert lags.far_shares(norms, ["ifgo", "o", "ifgo", "ifgo"])["far_ifgo"] == pytest.approx(0.75)
+    assert lags.far_shares(norms[3:], ["ifgo"]) == {}
 
 
 def test_of_two_functions_the_one_that_does_more_takes_longer():

@@ -4,7 +4,6 @@ import torch.nn.functional as F
 
 from g2lstm.cells import grouped
 from g2lstm.lm.stacked import StackedLanguageModel
-from g2lstm.sparsify.bayes import sample
 from g2lstm.sparsify.variables import BayesianVariables
 from g2lstm.training.softmax import linear_cross_entropy
 
@@ -67,8 +66,5 @@ class BayesianLanguageModel(BayesianVariables, StackedLanguageModel):
 
     def _embed(self, tokens):
         """Return the embedding of ``tokens``; only rows that are read are drawn."""
-        if not self.training:
-            return F.embedding(tokens, self.matrix("embedding.weight"))
         words, place = tokens.unique(return_inverse=True)
-        rows = (F.embedding(words, value) for value in self.variable("embedding.weight"))
-        return F.embedding(place, sample(*rows))
+        return F.embedding(place, self.rows("embedding.weight", words))

@@ -3,6 +3,8 @@
 After Figure 5 of Lobacheva et al. (2020).
 """
 
+import math
+
 import torch
 
 LAGS = 100
@@ -28,16 +30,15 @@ def far_shares(norms, live):
 
     ``live``: for each neuron the letters of its gates that are not constant. ``far_o`` is the mean
     over neurons with the output gate alone, ``far_ifgo`` over those with all four; one without any
-    such neuron, or without such lags, is left out.
+    such neuron, or without such lags, is left out. So is a neuron without a gradient at lag 0.
     """
     if norms.shape[1] <= FAR:
         return {}
-    relative = norms[:, FAR:].mean(1) / norms[:, 0].clamp_min(torch.finfo(norms.dtype).tiny)
+    pairs = zip((norms[:, FAR:].mean(1) / norms[:, 0]).tolist(), live, strict=True)
+    shares = [(share, letters) for share, letters in pairs if math.isfinite(share)]
     found = {}
     for kind in ("o", "ifgo"):
-        chosen = [
-            share for share, letters in zip(relative.tolist(), live, strict=True) if letters == kind
-        ]
+        chosen = [share for share, letters in shares if letters == kind]
         if chosen:
             found[f"far_{kind}"] = sum(chosen) / len(chosen)
     return found
