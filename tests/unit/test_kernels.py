@@ -117,6 +117,18 @@ def test_a_kernel_that_computes_something_else_is_not_used(own_choice, monkeypat
     assert "self-check" in capsys.readouterr().err
 
 
+def test_so_is_one_that_computes_group_variables_otherwise(own_choice, monkeypatch, capsys):
+    skip_without(native.lstm, torch.float32)
+    right = native.lstm
+
+    def wrong(*args, z_gates=None, **others):
+        return right(*args, z_gates=None if z_gates is None else z_gates + 0.01, **others)
+
+    monkeypatch.setattr(native, "lstm", wrong)
+    assert kernels.choose("cpu") == "pytorch"
+    assert "self-check" in capsys.readouterr().err
+
+
 def reference_with_a_slip(x, h0, c0, weight_ih, weight_hh, bias, *others, operands):
     return reference.lstm(x, h0, c0, weight_ih, 0.99 * weight_hh, bias, *others)
 

@@ -194,5 +194,27 @@ def _agrees(name, device_type, kind):
             outputs.append(y)
         gradients = torch.autograd.grad(torch.cat(outputs).sin().sum(), arguments)
         results.append([*outputs, h, c, *gradients])
+    if name == "native":  # the others have no group variables
+        for result, found in zip(results, _with_groups(arguments, generator, kind), strict=True):
+            result += found
     tolerance = {torch.float64: 1e-9, torch.float32: 1e-4}.get(kind, 5e-2)
     return all((a - b).norm() <= tolerance * b.norm() for a, b in zip(*results, strict=True))
+
+
+def _with_groups(arguments, generator, kind):
+    """Return the outputs and gradients with group variables, of C++ and of the PyTorch calls."""
+    from g2lstm.cells import grouped  # which asks here for the kernel
+
+    batch, hidden = arguments[1].shape
+    z_hidden, z_gates = (
+        torch.randn(batch, units, generator=generator, dtype=arguments[0].dtype)
+        .add_(1.0).requires_grad_()
+        for units in (hidden, 4 * hidden)
+    )  # fmt: skip
+    in_cpp = native.lstm(*arguments, operands=kind, z_hidden=z_hidden, z_gates=z_gates)
+    in_calls = grouped.in_calls(*arguments, z_hidden, z_gates)
+    inputs = [*arguments, z_hidden, z_gates]
+    return [
+        [*outputs, *torch.autograd.grad(outputs[0].sin().sum(), inputs)]
+        for outputs in (in_cpp, in_calls)
+    ]
