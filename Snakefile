@@ -14,9 +14,6 @@ if not (ROOT / "src").is_dir():
 sys.path.insert(0, str(ROOT / "src"))
 
 
-configfile: ROOT / "config.yaml"
-
-
 # The prefix replaces Snakemake's own, so it repeats the strict mode. It runs after the activation of
 # an environment: it makes the package importable, and the Python of the rule the first on PATH. That
 # is the environment's or, without one, Snakemake's; conda puts it where the one active outside stood.

@@ -34,9 +34,11 @@ def read_config(path):
     except (OSError, yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UserError(f"{path}: {reason}") from error
-    if not isinstance(content or {}, dict):
+    if content is None:
+        raise UserError(f"{path}: empty; it needs a key at least, such as preset: demo")
+    if not isinstance(content, dict):
         raise UserError(f"{path}: not a list of keys and values")
-    return content or {}
+    return content
 
 
 def _refuse_twice(node, seen):

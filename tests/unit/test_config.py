@@ -298,9 +298,9 @@ def test_a_mistake_in_a_preset_names_its_file(mine, text, words):
     assert "\n" not in str(error.value)
 
 
-def test_an_empty_preset_lacks_what_every_preset_has(mine):
-    mine("")
-    with pytest.raises(UserError, match="config: top level lacks"):
+def test_an_empty_preset_is_told_as_such(mine):
+    mine("# nothing yet")
+    with pytest.raises(UserError, match=r"mine\.yaml: empty; it needs a key at least"):
         config.resolve({}, "mine")
 
 

@@ -145,6 +145,23 @@ def test_what_a_preset_has_not_is_told_in_one_line(snakemake, target, message):
     assert "Traceback" not in run.stderr + run.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds: [1, 2\n", "line 1, column 8"),
+        ("lm:\n\ttrain: {epochs: 1}\n", "line 2, column 1"),
+        ("seeds [1, 2]\n", "config.yaml: not a list of keys and values"),
+        ("# preset: demo\n", "config.yaml: empty; it needs a key at least, such as preset: demo"),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_stops_with_one_line(project, snakemake, text, message):
+    (project / "config.yaml").write_text(text)
+    run = snakemake("--dry-run", "--quiet")
+    assert run.returncode != 0
+    assert message in run.stderr.splitlines()[-1]
+    assert "Traceback" not in run.stderr + run.stdout
+
+
 @pytest.mark.parametrize("option", [(), ("--configfile", "mine.yaml")])
 def test_a_section_that_stands_twice_stops_with_one_line(project, snakemake, option):
     file = project / (option[1] if option else "config.yaml")

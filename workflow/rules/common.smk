@@ -19,11 +19,15 @@ from g2lstm.tasks import (
 )
 from g2lstm.yaml_files import read_config
 
-# Stricter than Snakemake. A workflow that imports ours has files of its own; JSON may hold tabs.
+# Read before Snakemake does: stricter, and told with the line. A workflow that imports ours has files
+# of its own; JSON may hold tabs.
 if not workflow.modifier.skip_configfile:
-    for file in workflow.configfiles:
+    for file in (ROOT / "config.yaml", *workflow.configfiles):
         if Path(file).suffix != ".json":
             told(read_config)(file)
+
+
+configfile: ROOT / "config.yaml"
 
 
 @cache
