@@ -77,8 +77,9 @@ def test_without_noise_it_is_the_plain_model_in_training_too(levels):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
 
 
-def test_matrices_are_drawn_once_a_call_and_group_variables_for_each_text():
-    model = model_of("wgn", log_sigma=-40.0)
+@pytest.mark.parametrize("levels", LEVELS)
+def test_matrices_are_drawn_once_a_call_and_group_variables_for_each_text(levels):
+    model = model_of(levels, log_sigma=-40.0)
     model._decode = lambda last: last
     tokens = torch.tensor([3, 4, 3, 5]).unsqueeze(1).expand(4, 3)
     kept = torch.ones(4, 3)
