@@ -108,11 +108,10 @@ def test_a_method_has_its_own_optimiser_and_schedule_in_place_of_the_task_s():
     assert jobs["original"]["optimisation"] == paper["word-ptb-small"]["optimisation"]
     assert jobs["original"]["schedule"]["epochs"] == 20
     for method, lr in (("bayes-w", 0.002), ("bayes-wn", 0.001), ("bayes-wgn", 0.002)):
-        clip, bptt, hold = (10.0, 35, 50) if method == "bayes-w" else (5.0, 20, 40)
-        found = {"optimiser": "adam", "lr": lr, "clip": clip, "batch": 20, "bptt": bptt}
+        found = {"optimiser": "adam", "lr": lr, "clip": 5.0, "batch": 20, "bptt": 20}
         assert jobs[method]["optimisation"] == found
         schedule = jobs[method]["schedule"]
-        assert (schedule["epochs"], schedule["hold"], schedule["decay"]) == (50, hold, 0.6)
+        assert (schedule["epochs"], schedule["hold"], schedule["decay"]) == (50, 40, 0.6)
         assert jobs[method]["schedule"]["select"] == "last"
         levels = method.partition("-")[2]
         assert jobs[method]["method"] == {"method": "bayes", "levels": levels}
