@@ -45,14 +45,8 @@ def prepare(options):
     else:
         from g2lstm.data.prepare import prepare_language_model as write_corpus
 
-    write_corpus(
-        options.source["corpus"],
-        options.corpus,
-        options.record,
-        raw_dir=Path(options.raw).parent if options.raw else None,
-        synthetic=options.source.get("synthetic"),
-        task=options.task,
-    )
+    raw = Path(options.raw).parent if options.raw else None
+    write_corpus(options.source, options.corpus, options.record, raw, options.task)
 
 
 def prepare_translation(options):

@@ -113,7 +113,8 @@ def test_another_corpus_trains_again_and_the_old_one_finds_its_run(workflow, who
     corpus = workflow.project / "results/demo/data/lm/corpus.safetensors"
     old = corpus.read_bytes()
     synthetic = {**config.resolve(SETTINGS)["lm"]["synthetic"], "seed": 2}
-    prepare_language_model("synthetic", corpus, workflow.project / "other.json", None, synthetic)
+    source = {"corpus": "synthetic", "synthetic": synthetic}
+    prepare_language_model(source, corpus, workflow.project / "other.json")
     code, messages = workflow.call()
     assert code == 0, messages
     assert file_sha256(workflow.model) != file_sha256(whole["lm"].model)

@@ -29,9 +29,10 @@ def test_symbols_are_letters_blanks_between_words_and_newlines(tmp_path):
 
 def test_a_synthetic_corpus_of_symbols_spells_that_of_words(tmp_path):
     wanted = {"seed": 3, "tokens": {"train": 900, "valid": 90, "test": 90}, "vocabulary": 800}
+    source = {"corpus": "synthetic", "synthetic": wanted}
     for task in ("lm", "char-ptb"):
         output = tmp_path / task, tmp_path / f"{task}.json"
-        prepare_language_model("synthetic", *output, synthetic=wanted, task=task)
+        prepare_language_model(source, *output, task=task)
     words, symbols = (Corpus.load(tmp_path / task) for task in ("lm", "char-ptb"))
     told = {task: read_record(tmp_path / f"{task}.json") for task in ("lm", "char-ptb")}
     for split in ("train", "valid", "test"):
@@ -65,12 +66,12 @@ def test_the_symbols_of_the_penn_treebank_are_counted(tmp_path, monkeypatch, cou
     small_treebank(tmp_path, monkeypatch, **counts)
     output = tmp_path / "corpus", tmp_path / "corpus.json"
     if message is None:
-        prepare_language_model("ptb", *output, raw_dir=tmp_path, task="char-ptb")
+        prepare_language_model({"corpus": "ptb"}, *output, raw_dir=tmp_path, task="char-ptb")
         corpus = Corpus.load(output[0])
         assert [spelled(corpus, split) for split in LINES] == [r"ab_c\na\n", r"ca_é\n", r"b\n"]
         return
     with pytest.raises(UserError, match=message):
-        prepare_language_model("ptb", *output, raw_dir=tmp_path, task="char-ptb")
+        prepare_language_model({"corpus": "ptb"}, *output, raw_dir=tmp_path, task="char-ptb")
     assert not output[0].exists()
 
 

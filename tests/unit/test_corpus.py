@@ -107,7 +107,7 @@ def test_missing_text_is_named(tmp_path):
 def test_prepared_synthetic_corpus_matches_its_record(tmp_path):
     wanted = {"seed": 3, "tokens": {"train": 900, "valid": 90, "test": 90}, "vocabulary": 800}
     output, record = tmp_path / "corpus.safetensors", tmp_path / "corpus.json"
-    prepare_language_model("synthetic", output, record, synthetic=wanted)
+    prepare_language_model({"corpus": "synthetic", "synthetic": wanted}, output, record)
     told, corpus = json.loads(record.read_text()), Corpus.load(output)
     assert told["sha256"] == file_sha256(output)
     assert told["tokens"] == {split: len(ids) for split, ids in corpus.splits.items()}
@@ -126,7 +126,9 @@ def write_treebank(folder):
 def test_text_that_is_not_the_penn_treebank_is_refused(tmp_path):
     write_treebank(tmp_path)
     with pytest.raises(UserError, match=r"ptb\.train\.txt: 3 tokens instead of 929589"):
-        prepare_language_model("ptb", tmp_path / "c", tmp_path / "c.json", raw_dir=tmp_path)
+        prepare_language_model(
+            {"corpus": "ptb"}, tmp_path / "c", tmp_path / "c.json", raw_dir=tmp_path
+        )
     assert not (tmp_path / "c").exists()
 
 
@@ -134,9 +136,11 @@ def test_penn_treebank_that_has_changed_since_it_was_fetched_is_refused(tmp_path
     write_treebank(tmp_path)
     (tmp_path / "ptb.valid.txt").write_text("a c\n")
     with pytest.raises(UserError, match=r"ptb\.valid\.txt: changed since it was fetched"):
-        prepare_language_model("ptb", tmp_path / "c", tmp_path / "c.json", raw_dir=tmp_path)
+        prepare_language_model(
+            {"corpus": "ptb"}, tmp_path / "c", tmp_path / "c.json", raw_dir=tmp_path
+        )
 
 
 def test_unknown_source_is_refused(tmp_path):
     with pytest.raises(UserError, match="unknown corpus 'wiki'"):
-        prepare_language_model("wiki", tmp_path / "c", tmp_path / "c.json")
+        prepare_language_model({"corpus": "wiki"}, tmp_path / "c", tmp_path / "c.json")

@@ -138,8 +138,9 @@ def test_a_batch_is_padded_at_its_left():
 
 
 def test_a_corpus_comes_back_and_equal_ones_give_equal_bytes(tmp_path):
+    source = {"corpus": "synthetic", "synthetic": SYNTHETIC}
     for name in ("a", "b"):
-        prepare_texts("synthetic", tmp_path / name, tmp_path / f"{name}.json", None, SYNTHETIC)
+        prepare_texts(source, tmp_path / name, tmp_path / f"{name}.json")
     assert file_sha256(tmp_path / "a") == file_sha256(tmp_path / "b")
     record = read_record(tmp_path / "a.json")
     assert record["texts"] == {"train": 51, "valid": 9, "test": 30}
@@ -160,14 +161,14 @@ def test_other_files_are_no_corpus_of_texts(tmp_path):
     with pytest.raises(UserError, match="not a corpus of texts"):
         TextCorpus.load(tmp_path / "a")
     with pytest.raises(UserError, match="unknown corpus 'ptb'"):
-        prepare_texts("ptb", tmp_path / "b", tmp_path / "b.json")
+        prepare_texts({"corpus": "ptb"}, tmp_path / "b", tmp_path / "b.json")
 
 
 def test_a_file_that_has_changed_since_it_was_fetched_is_refused(reviews):
     folder, _ = reviews
     write_record(folder / "files.json", {"files": {"aclImdb_v1.tar.gz": "0" * 64}})
     with pytest.raises(UserError, match="changed since it was fetched"):
-        prepare_texts("imdb", folder / "c", folder / "c.json", folder)
+        prepare_texts({"corpus": "imdb"}, folder / "c", folder / "c.json", folder)
 
 
 def test_the_class_of_a_made_up_text_shows_in_its_words():

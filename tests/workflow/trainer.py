@@ -8,7 +8,7 @@ import time
 import pytest
 from project import ROOT
 
-from g2lstm import config
+from g2lstm import config, plan
 from g2lstm.data.prepare import prepare_language_model, prepare_translation
 
 SETTINGS = {
@@ -37,9 +37,9 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
-    synthetic = config.resolve(SETTINGS)["lm"]["synthetic"]
+    source = plan.corpus_source(config.resolve(SETTINGS), "lm")
     path = folder / "corpus.safetensors"
-    prepare_language_model("synthetic", path, folder / "corpus.json", synthetic=synthetic)
+    prepare_language_model(source, path, folder / "corpus.json")
     return path
 
 

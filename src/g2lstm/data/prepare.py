@@ -27,39 +27,40 @@ TOLERANCE = 0.01  # of published numbers of pairs, for versions of the tokeniser
 SIDES = ("source", "target")
 
 
-def prepare_language_model(source, output, record, raw_dir=None, synthetic=None, task="lm"):
+def prepare_language_model(source, output, record, raw_dir=None, task="lm"):
     """Write the corpus file ``output`` of a language model and its deterministic ``record``.
 
-    ``source`` is 'synthetic', with the settings ``synthetic`` {"seed", "tokens": {split: n},
-    "vocabulary"}, or 'ptb', which reads ``raw_dir``/ptb.{train,valid,test}.txt, as the record
-    files.json there has them. Tokens are words, or for a task about characters their symbols. Only
-    the synthetic source has an 'oracle' in its record: the exact perplexity and nats per token of
-    each split, or bits per character. Raises UserError for an unknown source, text that is
-    unreadable or has changed since it was fetched, or a Penn Treebank whose counts are not those of
-    Mikolov's version.
+    ``source``: {"corpus": 'synthetic', "synthetic": {"seed", "tokens": {split: n},
+    "vocabulary"}}, or {"corpus": 'ptb'}, which reads ``raw_dir``/ptb.{train,valid,test}.txt, as the
+    record files.json there has them. Tokens are words, or for a task about characters their
+    symbols. Only the synthetic corpus has an 'oracle' in its record: the exact perplexity and nats
+    per token of each split, or bits per character. Raises UserError for an unknown corpus, text
+    that is unreadable or has changed since it was fetched, or a Penn Treebank whose counts are not
+    those of Mikolov's version.
     """
+    name = source["corpus"]
     kind, facts = "characters" if SPARSE.get(task) == "characters" else "words", {}
     build = {"words": build_corpus, "characters": build_characters}[kind]
-    if source == "synthetic":
-        lines, oracle = _synthetic_lines(**synthetic)
+    if name == "synthetic":
+        lines, oracle = _synthetic_lines(**source["synthetic"])
         corpus = build(lines)
         facts["oracle"] = {
             split: _exact(numbers, len(corpus.splits[split]), kind)
             for split, numbers in oracle.items()
         }
-    elif source == "ptb":
+    elif name == "ptb":
         corpus = build(treebank.read_lines(raw_dir))
         treebank.check(corpus, raw_dir, kind)
     else:
-        raise UserError(f"unknown corpus {source!r}; choose 'synthetic' or 'ptb'")
+        raise UserError(f"unknown corpus {name!r}; choose 'synthetic' or 'ptb'")
     corpus.save(output)
     write_record(
         record,
         {
             "kind": "corpus",
             "task": task,
-            "corpus": source,
-            "source": {"corpus": source} | ({"synthetic": synthetic} if synthetic else {}),
+            "corpus": name,
+            "source": source,
             "tokens": {split: len(corpus.splits[split]) for split in SPLITS},
             "vocabulary": corpus.vocabulary_size,
             "sha256": file_sha256(output),

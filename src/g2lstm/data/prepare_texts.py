@@ -37,23 +37,25 @@ SOURCES = {
 SYNTHETIC_VALID = 0.15
 
 
-def prepare_texts(source, output, record, raw_dir=None, synthetic=None, task="imdb"):
+def prepare_texts(source, output, record, raw_dir=None, task="imdb"):
     """Write the corpus file ``output`` of a classifier and its deterministic ``record``.
 
-    ``source`` is one of SOURCES, whose files are in ``raw_dir`` as its record files.json has them,
-    or 'synthetic' with the settings ``synthetic`` of
-    :func:`g2lstm.data.text_sources.make_texts`. Raises UserError for an unknown source and for
+    ``source``: {"corpus": one of SOURCES}, whose files are in ``raw_dir`` as its record files.json
+    has them, or {"corpus": 'synthetic', "synthetic": the settings of
+    :func:`g2lstm.data.text_sources.make_texts`}. Raises UserError for an unknown corpus and for
     text that is unreadable or has changed since it was fetched.
     """
-    if source == "synthetic":
-        texts, longest, valid = make_texts(**synthetic), synthetic["longest"], SYNTHETIC_VALID
-    elif source in SOURCES:
-        known = SOURCES[source]
+    name = source["corpus"]
+    if name == "synthetic":
+        settings = source["synthetic"]
+        texts, longest, valid = make_texts(**settings), settings["longest"], SYNTHETIC_VALID
+    elif name in SOURCES:
+        known = SOURCES[name]
         fetched_hashes(raw_dir, known.files)
         texts, longest, valid = known.read(Path(raw_dir)), known.longest, known.valid
     else:
-        names = ", ".join(repr(name) for name in ("synthetic", *SOURCES))
-        raise UserError(f"unknown corpus {source!r}; choose one of {names}")
+        names = ", ".join(map(repr, ("synthetic", *SOURCES)))
+        raise UserError(f"unknown corpus {name!r}; choose one of {names}")
     corpus, listed = build_text_corpus(texts, longest, valid)
     corpus.save(output)
     write_record(
@@ -61,8 +63,8 @@ def prepare_texts(source, output, record, raw_dir=None, synthetic=None, task="im
         {
             "kind": "corpus",
             "task": task,
-            "corpus": source,
-            "source": {"corpus": source} | ({"synthetic": synthetic} if synthetic else {}),
+            "corpus": name,
+            "source": source,
             "texts": {name: len(split) for name, split in corpus.splits.items()},
             "tokens": {name: len(split.tokens) for name, split in corpus.splits.items()},
             "classes": corpus.classes,
